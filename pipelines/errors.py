@@ -1,0 +1,35 @@
+"""Everything that encorpus raises on purpose.
+
+EncorpusError          the work failed; the message is one line that says what to do (exit status 1)
+├── StorageError       a file or object could not be listed, read or written
+├── InputChangedError  a corpus file is not the one that was planned
+└── UsageError         the request itself cannot be right: an option, a path, a column (exit status 2)
+    └── ModelError     the handle names no usable text encoder
+
+The command line prints the message of any of these and exits with `exit_status`; it never shows a stack
+trace for one. Any other exception is a defect of encorpus.
+"""
+
+
+class EncorpusError(Exception):
+    """The work failed. The message names the file, row or option, and what to do about it."""
+
+    exit_status = 1
+
+
+class StorageError(EncorpusError):
+    """A file or object could not be listed, read or written."""
+
+
+class InputChangedError(EncorpusError):
+    """A corpus file is missing, or its size or version is not what the plan recorded."""
+
+
+class UsageError(EncorpusError):
+    """The request cannot be carried out as given: the user has to change an option or an argument."""
+
+    exit_status = 2
+
+
+class ModelError(UsageError):
+    """A model handle cannot be resolved, or what it names is not a text encoder."""
