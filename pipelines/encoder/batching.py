@@ -1,0 +1,55 @@
+"""Rows of tokens become batches: sorted by length, cut by token budget, from a closed set of shapes.
+
+A batch's length is a rung of a fixed ladder and its row count follows from the rung, so the encoder sees at
+most one full shape a rung. Rows that do not fill a batch of their own rung ride in the last batch of the rung
+above, which costs some padding there and no further shape.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows (indexes, longest first) to encode together, padded to `length` tokens each."""
+
+    rows: np.ndarray
+    length: int
+
+
+def length_ladder(max_tokens: int) -> tuple[int, ...]:
+    """The lengths that batches are padded to, rising to `max_tokens`: steps of an eighth of the length, at least 8.
+
+    >>> length_ladder(20)
+    (8, 16, 20)
+    """
+    rungs: list[int] = []
+    length = 0
+    while length < max_tokens:
+        step = max(8, 1 << max(0, length.bit_length() - 4))
+        length = min(max_tokens, length + step)
+        rungs.append(length)
+    return tuple(rungs)
+
+
+def full_batch_rows(length: int, token_budget: int) -> int:
+    """How many rows of `length` tokens a full batch holds."""
+    return max(1, token_budget // length)
+
+
+def cut_batches(lengths: np.ndarray, ladder: tuple[int, ...], token_budget: int) -> list[Batch]:
+    """Cuts rows of the given lengths (int [n], each at most the top rung) into batches, longest rows first.
+
+    Every row is in exactly one batch; every batch but the last is full for its length.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    rungs = np.asarray(ladder)[np.searchsorted(ladder, lengths[order])]
+    batches: list[Batch] = []
+    start = 0
+    while start < len(order):
+        length = int(rungs[start])
+        stop = start + full_batch_rows(length, token_budget)
+        batches.append(Batch(order[start:stop], length))
+        start = stop
+    return batches

@@ -1,0 +1,174 @@
+"""TextEncoder: texts in, vectors out. The encoder runtime put together."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
+from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.device import prepare_tensorflow
+from pipelines.encoder.pooling import pool, unit_length
+from pipelines.encoder.saved_model import SavedEncoder, load_encoder, matrix_parameters
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
+from pipelines.encoder.stats import EncodeStats
+from pipelines.encoder.tokenizer import Tokenizer, Tokens
+from pipelines.errors import UsageError
+
+# Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
+CPU_TOKEN_BUDGET = 512
+GPU_TOKEN_BUDGET = 32768
+
+# Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
+WINDOW_TEXTS = 16384
+
+
+class Encoded(NamedTuple):
+    """vectors: [n, dim], or for `sequence` a list of n arrays [tokens, dim]; stats: what it cost."""
+
+    vectors: np.ndarray | list[np.ndarray]
+    stats: EncodeStats
+
+
+class TextEncoder:
+    """A preprocessor and an encoder, loaded once, that turn texts into vectors.
+
+    `encode` is `tokenize` followed by `encode_tokens`. A caller with its own pipeline runs `tokenize` in one
+    thread while `encode_tokens` runs in another; `encode_tokens` itself is for one thread at a time.
+    """
+
+    def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
+        self.resolved = resolved
+        self._encoder = encoder
+        self.tokenize = tokenizer
+        self._token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
+        fixed = encoder.fixed_length
+        self._ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
+        self._matrix_parameters = matrix_parameters(encoder.module)
+        self._vectors = AdaptiveFunction(self._graph(), self._compile)
+
+    @classmethod
+    def load(
+        cls, spec: EncoderSpec, threads: int | None = None, storage_options: Mapping[str, str] | None = None
+    ) -> "TextEncoder":
+        """Resolves the handles, loads both SavedModels and builds the graph.
+
+        threads: CPU threads of this process (None: all). Raises ModelError when a model cannot be used, and
+        UsageError when the spec asks for what it cannot give, such as more tokens than it has positions.
+        """
+        return cls.load_resolved(resolve_spec(spec, storage_options), threads)
+
+    @classmethod
+    def load_resolved(cls, resolved: ResolvedSpec, threads: int | None = None) -> "TextEncoder":
+        """As `load`, from a spec that is already resolved on this machine."""
+        gpu = prepare_tensorflow(threads)
+        encoder = load_encoder(resolved.model_folder)
+        _check_max_tokens(resolved.max_tokens, encoder)
+        tokenizer = Tokenizer.of(resolved.preprocessor_folder, encoder.module, resolved.max_tokens)
+        return cls(resolved, encoder, tokenizer, gpu)
+
+    @property
+    def dimension(self) -> int:
+        """The width of a vector."""
+        return self._encoder.width
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal fingerprint, comparable vectors."""
+        return self.resolved.fingerprint
+
+    @property
+    def compiled_shapes(self) -> frozenset[tuple[int, int]]:
+        """The batch shapes (rows, length) that XLA has compiled so far."""
+        return self._vectors.compiled_shapes
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
+        """The vectors of n texts in their order: dtype as in the spec, [n, dim], or a list of [tokens, dim].
+
+        Raises UnencodableText when a text has no UTF-8 form.
+        """
+        parts = [self.encode_tokens(tokens).vectors for tokens in self._tokenized_ahead(texts)]
+        if self.resolved.pooling == "sequence":
+            return [states for part in parts for states in part]
+        return np.concatenate([np.asarray(part) for part in parts]) if parts else self._no_vectors(0)
+
+    def encode_tokens(self, tokens: Tokens) -> Encoded:
+        """Encodes tokenised texts, each distinct one once."""
+        start = time.perf_counter()
+        distinct = len(tokens.lengths)
+        sequence = self.resolved.pooling == "sequence"
+        states: list[np.ndarray] = [np.empty(0)] * (distinct if sequence else 0)
+        vectors = self._no_vectors(0 if sequence else distinct)
+        padded = flop = 0
+        for batch in cut_batches(tokens.lengths, self._ladder, self._token_budget):
+            full = len(batch.rows) == full_batch_rows(batch.length, self._token_budget)
+            given = (_columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids))
+            value = self._vectors(*given, full=full)
+            if sequence:
+                for row, state in zip(batch.rows, value, strict=True):
+                    states[row] = state[: tokens.lengths[row]].copy()
+            else:
+                vectors[batch.rows] = value
+            padded += len(batch.rows) * batch.length
+            flop += self._flop(len(batch.rows), batch.length)
+        stats = EncodeStats(
+            texts=len(tokens.row),
+            distinct=distinct,
+            tokens=int(tokens.lengths.sum()),
+            padded_tokens=padded,
+            flop=flop,
+            seconds=time.perf_counter() - start,
+        )
+        return Encoded([states[row] for row in tokens.row] if sequence else vectors[tokens.row], stats)
+
+    def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
+        """Windows of tokens; the next window is tokenised while the caller encodes this one."""
+        windows = [texts[start : start + WINDOW_TEXTS] for start in range(0, len(texts), WINDOW_TEXTS)]
+        with ThreadPoolExecutor(1) as ahead:
+            pending = [ahead.submit(self.tokenize, window) for window in windows[:1]]
+            for window in [*windows[1:], None]:
+                if not pending:
+                    return
+                tokens = pending.pop().result()
+                if window is not None:
+                    pending.append(ahead.submit(self.tokenize, window))
+                yield tokens
+
+    def _graph(self) -> BatchFunction:
+        unknown = tf.TensorSpec([None, self._encoder.fixed_length], tf.int32)
+        return tf.function(self._encode_batch, input_signature=[unknown] * 3, autograph=False)
+
+    def _compile(self, shape: tuple[int, int]) -> BatchFunction:
+        compiled = tf.function(self._encode_batch, jit_compile=True, autograph=False)
+        return compiled.get_concrete_function(*[tf.TensorSpec(shape, tf.int32)] * 3)
+
+    def _encode_batch(self, word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> tf.Tensor:
+        outputs = self._encoder.outputs(word_ids, mask, type_ids)
+        vectors = pool(outputs, mask, self.resolved.pooling, self.resolved.spec.layers)
+        if self.resolved.normalize:
+            vectors = unit_length(vectors)
+        return tf.cast(vectors, self.resolved.spec.dtype)
+
+    def _flop(self, rows: int, length: int) -> float:
+        """Operations of the matrix products: 2 a weight and token, and 4·length·width a token and attention layer."""
+        attention = 4 * length * self._encoder.width * self._encoder.layer_count
+        return float(rows * length * (2 * self._matrix_parameters + attention))
+
+    def _no_vectors(self, rows: int) -> np.ndarray:
+        return np.empty((rows, self.dimension), self.resolved.spec.dtype)
+
+
+def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
+    """The first `length` columns of these rows, filled up with zeros where the array is narrower."""
+    part = array[rows, :length]
+    return part if part.shape[1] == length else np.pad(part, ((0, 0), (0, length - part.shape[1])))
+
+
+def _check_max_tokens(max_tokens: int, encoder: SavedEncoder) -> None:
+    if encoder.max_positions is not None and max_tokens > encoder.max_positions:
+        raise UsageError(f"--max-tokens {max_tokens}: the model has {encoder.max_positions} positions; ask for at most that")
+    if encoder.fixed_length is not None and max_tokens > encoder.fixed_length:
+        raise UsageError(f"--max-tokens {max_tokens}: the model takes {encoder.fixed_length} tokens; ask for at most that")
