@@ -1,0 +1,1 @@
+"""encorpus's third room, and the home of the `encorpus` command."""

@@ -1,0 +1,213 @@
+"""The command line's options: what each is called, what it means, and how a configuration file gives them."""
+
+import argparse
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipelines.errors import UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line as plain values, with those of `--config` where the command line says nothing.
+
+    Raises UsageError; `--help` and `--version` print and exit as usual.
+    """
+    parser, commands = _parsers()
+    arguments = parser.parse_args(argv)
+    if getattr(arguments, "config", None):
+        command = commands[arguments.command]
+        command.set_defaults(**_config_defaults(arguments.config, command))
+        arguments = parser.parse_args(argv)
+    return arguments
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    parser = _Parser(
+        prog="encorpus",
+        description="Embeds very large text corpora with TF-Hub text encoders.",
+        epilog="Exit status: 0 all embedded; 1 failed; 2 usage; 3 finished, but some rows or files were rejected.",
+    )
+    parser.add_argument("--version", action="version", version=f"encorpus {_version()}")
+    sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = {
+        "embed": sub.add_parser("embed", help="embed a corpus; run again to resume, or to add new files"),
+        "plan": sub.add_parser("plan", help="files, units, rows, tokens, estimated time; writes nothing"),
+        "status": sub.add_parser("status", help="what is committed, what is missing, rejects"),
+        "verify": sub.add_parser("verify", help="prove from the files that nothing is lost, doubled or damaged"),
+        "search": sub.add_parser("search", help="exact nearest neighbours, to look at the result"),
+        "package": sub.add_parser("package", help="a checkpoint becomes a TF2 SavedModel in the TF-Hub encoder format"),
+        "check": sub.add_parser("check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"),
+        "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
+    }
+    _embed_options(commands["embed"])
+    _plan_options(commands["plan"])
+    _output_options(commands["status"])
+    _verify_options(commands["verify"])
+    _search_options(commands["search"])
+    _package_options(commands["package"])
+    _check_options(commands["check"])
+    commands["demo"].add_argument("folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)")
+    return parser, commands
+
+
+def _embed_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Embeds a corpus into OUTPUT. Run the same command again to resume, or to add new files."
+    _corpus_options(parser)
+    parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
+    _encoder_options(parser)
+    pool = parser.add_argument_group("workers")
+    pool.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
+    pool.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="N", help="default: 0, encode on the CPU")
+    pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for the time of the job")
+    parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
+
+
+def _plan_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Says what embedding the corpus would mean. Writes nothing."
+    _corpus_options(parser)
+    _encoder_options(parser)
+    parser.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core")
+    parser.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
+
+
+def _corpus_options(parser: argparse.ArgumentParser) -> None:
+    corpus = parser.add_argument_group("corpus")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs: Parquet, JSON Lines, CSV, text")
+    corpus.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
+    corpus.add_argument("--id-column", metavar="NAME", help="default: an id from file and row position")
+    corpus.add_argument("--keep", type=_names, default=(), metavar="NAME,…", help="columns to carry over into the shards")
+    corpus.add_argument("--shard-rows", type=_count, metavar="N", help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs)")
+    corpus.add_argument(
+        "--storage-option", type=_pair, action="append", default=[], metavar="K=V", help="for fsspec, as often as needed"
+    )
+
+
+def _encoder_options(parser: argparse.ArgumentParser) -> None:
+    encoder = parser.add_argument_group("encoder")
+    encoder.add_argument("--model", metavar="HANDLE", help="SavedModel: folder, .tar.gz, https:// handle or fsspec URI")
+    encoder.add_argument("--preprocessor", metavar="HANDLE", help="its companion; default: the model's own vocabulary")
+    encoder.add_argument("--pooling", choices=("pooled", "cls", "mean", "max", "sequence"), help="default: what the model recommends, else pooled")
+    encoder.add_argument("--layers", type=_integers, default=(), metavar="I,…", help="mean over these encoder_outputs, -1 being the last")
+    encoder.add_argument("--normalize", action=argparse.BooleanOptionalAction, help="vectors of length 1; default: what the model recommends, else no")
+    encoder.add_argument("--max-tokens", type=_count, metavar="N", help="longer texts are cut; default: what the model recommends, else 128")
+    encoder.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the vectors (default: %(default)s)")
+    encoder.add_argument(
+        "--precision", choices=("float32", "bfloat16", "float16"), default="float32", help="of the matrix products (default: %(default)s)"
+    )
+
+
+def _output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", metavar="OUTPUT", help="the folder that `encorpus embed` wrote")
+    parser.add_argument("--storage-option", type=_pair, action="append", default=[], metavar="K=V", help="for fsspec, as often as needed")
+
+
+def _verify_options(parser: argparse.ArgumentParser) -> None:
+    _output_options(parser)
+    parser.add_argument("--input", action="store_true", help="also compare with the corpus files, which are read again")
+
+
+def _search_options(parser: argparse.ArgumentParser) -> None:
+    _output_options(parser)
+    parser.add_argument("query", metavar="QUERY", help="a text")
+    parser.add_argument("--top", type=_count, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--model", metavar="HANDLE", help="where the model lies now, if it has moved")
+    parser.add_argument("--preprocessor", metavar="HANDLE", help="the same for its preprocessor")
+
+
+def _package_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="TensorFlow 1 ELECTRA checkpoint, or Hugging Face or sentence-transformers folder")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the SavedModel's folder, new")
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="handle of a SavedModel")
+    parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
+
+
+def _config_defaults(path: str, parser: argparse.ArgumentParser) -> dict[str, object]:
+    """The file's options as argparse defaults; strings go through the option's own conversion."""
+    try:
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path}: not a TOML file: {error}") from None
+    options = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
+    defaults: dict[str, object] = {}
+    for name, value in given.items():
+        action = options.get(name.replace("-", "_"))
+        if action is None or action.dest == "config":
+            raise UsageError(f"--config {path}: no option {name!r}; see `{parser.prog} --help`")
+        defaults[action.dest] = _config_value(path, name, value, action)
+    return defaults
+
+
+def _config_value(path: str, name: str, value: object, action: argparse.Action) -> object:
+    if isinstance(action, argparse.BooleanOptionalAction):
+        if not isinstance(value, bool):
+            raise UsageError(f"--config {path}: {name} is true or false, not {value!r}")
+        return value
+    if action.dest == "storage_option":
+        if not isinstance(value, dict):
+            raise UsageError(f"--config {path}: {name} is a table of strings")
+        return [(key, str(inner)) for key, inner in value.items()]
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if action.choices is not None and text not in action.choices:
+        raise UsageError(f"--config {path}: {name} = {text!r}: one of {', '.join(action.choices)}")
+    return text
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return number
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 0,-1") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as title,url")
+    return names
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    return key, value
+
+
+def _workers(text: str) -> tuple[int, int]:
+    least, _, most = text.partition(":")
+    bounds = _count(least), _count(most or least)
+    if bounds[0] > bounds[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
+    return bounds
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("encorpus")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,69 @@
+"""What the user sees: our own lines, and nothing of what libraries print, which goes to a log file."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+LOGS_KEPT = 50
+
+
+@dataclass(frozen=True)
+class Console:
+    """out: results, the real standard output. err: progress and errors. log: where the libraries' chatter goes."""
+
+    out: TextIO
+    err: TextIO
+    log: Path
+
+    @property
+    def interactive(self) -> bool:
+        """Whether progress is watched by a person."""
+        return self.err.isatty()
+
+    def print(self, line: str = "") -> None:
+        """Prints a line of the result."""
+        print(line, file=self.out, flush=True)
+
+    def note(self, line: str) -> None:
+        """Prints a line about the work."""
+        print(line, file=self.err, flush=True)
+
+
+@contextmanager
+def quiet_console(command: str) -> Iterator[Console]:
+    """Points this process's standard output and error, native code's too, at a log file for the time of a command."""
+    log = _log_file(command)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+    err = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    os.close(sink)
+    try:
+        yield Console(out, err, log)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        out.flush()
+        err.flush()
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+
+
+def _log_file(command: str) -> Path:
+    folder = Path(os.environ.get("ENCORPUS_CACHE") or Path.home() / ".cache" / "encorpus") / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("*.log"))[:-LOGS_KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="encorpus-logs-"))
+    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}.log"

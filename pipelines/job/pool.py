@@ -1,0 +1,111 @@
+"""Tasks go through a Ray Data pool of workers, and their records come back as they are made."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
+from ray.data.block import BlockMetadata
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipelines.errors import EncorpusError
+from pipelines.job.attempts import AttemptCount, RemoteAttempts
+from pipelines.job.record import Record, records_of
+from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
+from pipelines.job.worker import EmbedWorker, WorkOrder
+
+# One task is encoded while another is read or written; two more wait at the worker, so that it is never idle.
+CALLS_AT_ONCE = 2
+TASKS_IN_FLIGHT = 4
+
+# A worker may die while it loads (a full machine, a lost node) without the job being at fault.
+MOST_DEATHS_WHILE_LOADING = 3
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """From `least` to `most` workers, each with so many CPUs and GPUs."""
+
+    least: int
+    most: int
+    cpus_per_worker: float
+    gpus_per_worker: float
+
+
+class TaskSource(Datasource):
+    """A Datasource of tasks, one read task each, so that a task stays one block and one call."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__()
+        self._tasks = tasks
+
+    def estimate_inmemory_data_size(self) -> int:
+        """Bytes of all the tasks' descriptions."""
+        return len(self._tasks) * 64
+
+    def get_read_tasks(
+        self, parallelism: int, per_task_row_limit: int | None = None, data_context: DataContext | None = None
+    ) -> list[ReadTask]:
+        """One read task a task, whatever the parallelism asked for."""
+        return [_read_task(task) for task in self._tasks]
+
+
+def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterator[Record]:
+    """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
+
+    Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
+    """
+    counter = ray.remote(AttemptCount).options(num_cpus=0, scheduling_strategy=_beside_the_driver()).remote()
+    dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks)).map_batches(
+        EmbedWorker,
+        fn_constructor_args=(order, RemoteAttempts(counter)),
+        batch_size=None,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        num_cpus=size.cpus_per_worker,
+        num_gpus=size.gpus_per_worker or None,
+        compute=ActorPoolStrategy(
+            min_size=size.least,
+            max_size=size.most,
+            max_concurrent_calls_per_actor=CALLS_AT_ONCE,
+            max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+            enable_true_multi_threading=True,
+        ),
+    )
+    try:
+        for table in _as_they_come(dataset):
+            yield from records_of(table)
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise EncorpusError(f"the pool of workers broke down: {reason}; run the same command again to resume") from error
+
+
+def configure_ray_data() -> None:
+    """Sets Ray Data up for tasks that are tiny on the outside and long on the inside."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # Each record leaves the worker as a block of its own, as soon as its unit is committed.
+    context.target_max_block_size = 1
+    context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
+    # A large unit on a small machine may take longer than any fixed time.
+    context.execution_no_progress_timeout_s = -1
+    # Ray Data's own log file keeps everything; the user's terminal shows our progress instead.
+    for handler in logging.getLogger("ray.data").handlers:
+        if type(handler) is not logging.FileHandler:
+            handler.setLevel(logging.CRITICAL)
+
+
+def _as_they_come(dataset: Dataset) -> Iterator[pa.Table]:
+    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)  # type: ignore[misc]
+
+
+def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+
+
+def _read_task(task: Task) -> ReadTask:
+    metadata = BlockMetadata(num_rows=1, size_bytes=64, exec_stats=None)
+    return ReadTask(lambda: [task_table(task)], metadata, schema=TASK_SCHEMA)

@@ -1,0 +1,92 @@
+"""Totals of a running job, added up from records, and what they say about its rate and its end."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipelines.encoder.stats import EncodeStats
+from pipelines.job.record import Outcome, Record
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How far a job is. `rows` and what follows count this run only; the units count the output as a whole.
+
+    rows_per_second, tokens_per_second: from the first record on, so that loading does not count; 0 before.
+    seconds_left: None while it cannot be known, as with streamed files whose length nobody knows yet.
+    """
+
+    units_done: int
+    units_planned: int | None
+    units_failed: int
+    rows: int
+    rejects: int
+    rows_per_second: float
+    tokens_per_second: float
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass
+class Totals:
+    """Sums over the records of this run. Give it every record as it comes.
+
+    committed: units that were there before. planned: all units of the plan, None while a streamed file's are unknown.
+    """
+
+    committed: int
+    planned: int | None
+    clock: Callable[[], float] = time.monotonic
+    stats: EncodeStats = EncodeStats()
+    done: int = 0
+    rows: int = 0
+    tokens: int = 0
+    rejects: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    failures: list[Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
+        self._first: tuple[float, int, int, int] | None = None
+
+    def add(self, record: Record) -> None:
+        """Counts one record."""
+        if record.outcome is not Outcome.DONE or record.shard is None:
+            self.failures.append(record)
+            return
+        self.done += 1
+        self.rows += record.shard.rows
+        self.tokens += record.shard.tokens
+        self.rejects += record.shard.rejects
+        self.stats += record.stats
+        self.reasons.update(record.reasons)
+        if self._first is None:
+            self._first = (self.clock(), self.done, self.rows, self.tokens)
+
+    def snapshot(self) -> Snapshot:
+        """Where the job is now."""
+        now = self.clock()
+        units, rows, tokens = self._rates(now)
+        left = None
+        if self.planned is not None and units:
+            left = (self.planned - self.committed - self.done - len(self.failures)) / units
+        return Snapshot(
+            units_done=self.committed + self.done,
+            units_planned=self.planned,
+            units_failed=len(self.failures),
+            rows=self.rows,
+            rejects=self.rejects,
+            rows_per_second=rows,
+            tokens_per_second=tokens,
+            seconds=now - self._started,
+            seconds_left=left,
+        )
+
+    def _rates(self, now: float) -> tuple[float, float, float]:
+        """Units, rows and tokens a second since the first record, whose own unit falls before the interval."""
+        if self._first is None or self.done == self._first[1]:
+            return 0.0, 0.0, 0.0
+        then, units, rows, tokens = self._first
+        seconds = max(now - then, 1e-9)
+        return (self.done - units) / seconds, (self.rows - rows) / seconds, (self.tokens - tokens) / seconds

@@ -1,0 +1,45 @@
+"""A connection to Ray for the time of a job: one of its own on this machine, or a cluster's."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from pipelines.errors import EncorpusError, UsageError
+
+# Only tasks and records pass through the object store, a few hundred bytes each.
+OBJECT_STORE_BYTES = 200 << 20
+
+
+@contextmanager
+def ray_session(address: str | None, cpus: float) -> Iterator[None]:
+    """Connects to the cluster at `address`, or starts Ray here with so many CPUs; disconnects at the end.
+
+    A connection that the caller already has is used and left open. Raises UsageError when nothing answers at
+    the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(address="local", num_cpus=int(cpus), object_store_memory=OBJECT_STORE_BYTES, **quiet)
+    except (ConnectionError, ValueError) as error:
+        if address:
+            raise UsageError(f"--address {address}: no Ray cluster answers there ({_first_line(error)})") from None
+        raise EncorpusError(f"Ray does not start on this machine: {_first_line(error)}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,175 @@
+"""The worker: holds preprocessor and encoder, and takes each unit from its rows to its committed shard.
+
+Ray calls it with tasks, two at a time in two threads. Encoding is for one thread at a time, so while one unit is
+encoded the other is read and tokenised, or written. A worker never raises for a unit: it returns a record.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit, plan_from_bytes
+from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.corpus.rows import UnitRows
+from pipelines.encoder.spec import EncoderSpec, resolve_spec
+from pipelines.errors import EncorpusError, InputChangedError
+from pipelines.job.attempts import MOST_DEATHS, Attempts
+from pipelines.job.commit import commit_unit
+from pipelines.job.record import Outcome, Record, record_table
+from pipelines.job.tasks import Task, tasks_of
+from pipelines.job.turns import Turns
+from pipelines.output.layout import Output
+from pipelines.storage import Storage
+
+if TYPE_CHECKING:
+    from pipelines.encoder.text_encoder import TextEncoder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkOrder:
+    """All that a worker needs to know: small, and the same for every worker of a job.
+
+    threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject or fail.
+    """
+
+    encoder: EncoderSpec
+    fingerprint: str
+    columns: Columns
+    output: str
+    storage: Storage
+    on_bad_row: str
+    threads: int | None
+
+
+class EmbedWorker:
+    """Loads once and serves tasks until the end."""
+
+    def __init__(self, order: WorkOrder, attempts: Attempts) -> None:
+        self._order = order
+        self._attempts = attempts
+        self._turns = Turns()
+        self._encoding = threading.Lock()
+        self._output = Output(order.output, order.storage)
+        self._broken = ""
+        try:
+            self._plan = self._load_plan()
+            self._encoder = _load_encoder(order)
+        except EncorpusError as error:
+            self._broken = str(error)
+
+    def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Does the table's tasks; gives one record a unit, as it is done."""
+        if self._broken:
+            yield record_table(Record("", Outcome.FATAL, self._broken))
+            return
+        for task in tasks_of(table):
+            yield from map(record_table, self._records(task))
+
+    def _load_plan(self) -> Plan:
+        return plan_from_bytes(self._order.storage.read_bytes(self._output.plan_uri))
+
+    def _records(self, task: Task) -> Iterator[Record]:
+        file = self._plan.files[task.file]
+        if task.slice is not None:
+            unit = Unit(task.file, task.slice)
+            yield self._attempt(unit, lambda: read_slice(self._plan, unit, self._order.columns, self._order.storage))
+        else:
+            yield from self._stream(file, task)
+
+    def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
+        """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
+        done = frozenset(task.done)
+        slices = stream_slices(
+            self._plan, file, self._order.columns, self._order.storage, task.stripe, task.stripes, done
+        )
+        reading = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes})"
+        while True:
+            if self._attempts.deaths(reading) >= MOST_DEATHS:
+                yield _set_aside(reading)
+                return
+            self._attempts.begin(reading)
+            try:
+                rows = next(slices, None)
+            except Exception as error:
+                yield _failure(reading, error)
+                return
+            finally:
+                self._attempts.end(reading)
+            if rows is None:
+                return
+            yield self._attempt(rows.unit, lambda rows=rows: rows)
+
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows]) -> Record:
+        """Embeds a unit in its turn, unless too many workers died of it."""
+        deaths = self._attempts.deaths(unit.name)
+        if deaths >= MOST_DEATHS:
+            return _set_aside(unit.name)
+        turn: AbstractContextManager[None] = self._turns.alone() if deaths else self._turns.shared()
+        with turn:
+            self._attempts.begin(unit.name)
+            try:
+                return self._embed(unit, read)
+            except Exception as error:
+                return _failure(unit.name, error)
+            finally:
+                self._attempts.end(unit.name)
+
+    def _embed(self, unit: Unit, read: Callable[[], UnitRows]) -> Record:
+        """Read, tokenise, encode, write. The commit is the last thing done."""
+        start = time.perf_counter()
+        rows = read()
+        if rows.rejects.num_rows and self._order.on_bad_row == "fail":
+            return Record(unit.name, Outcome.FATAL, _first_reject(rows))
+        tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
+        with self._encoding:
+            encoded = self._encoder.encode_tokens(tokens)
+        shard = commit_unit(self._output, self._plan, self._order.fingerprint, rows, tokens, encoded)
+        return Record(
+            unit=unit.name,
+            outcome=Outcome.DONE,
+            shard=shard,
+            stats=encoded.stats,
+            reasons=Counter(rows.rejects["reason"].to_pylist()),
+            seconds=time.perf_counter() - start,
+        )
+
+
+def _load_encoder(order: WorkOrder) -> "TextEncoder":
+    """Loads the models on this node, and makes sure that they are the ones the job was planned with."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    from pipelines.encoder.text_encoder import TextEncoder
+
+    resolved = resolve_spec(order.encoder, order.storage.options)
+    if resolved.fingerprint != order.fingerprint:
+        raise EncorpusError(f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again")
+    return TextEncoder.load_resolved(resolved, order.threads)
+
+
+def _first_reject(rows: UnitRows) -> str:
+    reject = rows.rejects.slice(0, 1).to_pylist()[0]
+    place = "" if reject["row"] is None else f", row {reject['row']}"
+    return f"{reject['file']}{place}: {reject['reason']}; mend it, or leave out --on-bad-row fail"
+
+
+def _set_aside(unit: str) -> Record:
+    return Record(unit, Outcome.SET_ASIDE, f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
+
+
+def _failure(unit: str, error: Exception) -> Record:
+    """What a failed unit says of itself: one line for the user, the trace for the worker's log."""
+    outcome = Outcome.FATAL if isinstance(error, InputChangedError) else Outcome.FAILED
+    if isinstance(error, EncorpusError):
+        return Record(unit, outcome, str(error))
+    log.exception("unit %s failed", unit)
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return Record(unit, outcome, f"{type(error).__name__}: {first}")

@@ -1,0 +1,86 @@
+"""Graph or XLA: a shape is compiled when the time it took would have paid for it, and only where it pays."""
+
+import numpy as np
+import pytest
+
+from pipelines.encoder.adaptive import AdaptiveFunction
+
+SHAPE = (4, 8)
+
+
+class Machine:
+    """A clock that the functions under test move by what they cost."""
+
+    def __init__(self, graph_cost=1.0, compiled_cost=0.5, compile_cost=2.0, compiled_offset=0.0, fails=False):
+        self.now = 0.0
+        self.graph_calls = self.compiled_calls = self.compilations = 0
+        self._costs = graph_cost, compiled_cost, compile_cost
+        self._offset = compiled_offset
+        self._fails = fails
+        self.function = AdaptiveFunction(self._graph, self._compile, clock=lambda: self.now)
+
+    def _graph(self, word_ids, mask, type_ids):
+        self.graph_calls += 1
+        self.now += self._costs[0]
+        return word_ids.sum(axis=1).astype(np.float32)
+
+    def _compile(self, shape):
+        if self._fails:
+            raise RuntimeError("no XLA kernel")
+        self.compilations += 1
+        first = [self._costs[2]]
+
+        def compiled(word_ids, mask, type_ids):
+            self.compiled_calls += 1
+            self.now += first.pop() if first else self._costs[1]
+            return word_ids.sum(axis=1).astype(np.float32) + self._offset
+
+        return compiled
+
+    def run(self, times, shape=SHAPE, full=True):
+        batch = np.ones(shape, np.int32)
+        for _ in range(times):
+            value = self.function(batch, batch, batch, full=full)
+            assert value.tolist() == [shape[1]] * shape[0]
+
+
+def test_a_shape_seldom_seen_is_never_compiled():
+    machine = Machine()
+    machine.run(5)
+    assert machine.compilations == 0
+
+
+def test_a_shape_often_seen_is_compiled_once():
+    machine = Machine()
+    machine.run(100)
+    assert machine.compilations == 1
+    assert machine.compiled_calls > 80
+
+
+def test_partial_batches_always_run_as_a_graph():
+    machine = Machine()
+    machine.run(100, full=False)
+    assert machine.compilations == 0
+
+
+def test_what_compiling_saves_decides_when_the_next_shape_is_compiled():
+    machine = Machine(graph_cost=1.0, compiled_cost=0.2, compile_cost=2.0)
+    machine.run(50)
+    graph_calls_before = machine.graph_calls
+    machine.run(50, shape=(2, 16))
+    # 80 % saved for 2 s of compiling pays after 2.5 s; before the first measurement it took 8 s.
+    assert machine.graph_calls - graph_calls_before == 3
+
+
+def test_where_compiling_saves_nothing_no_further_shape_is_compiled():
+    machine = Machine(graph_cost=1.0, compiled_cost=1.0)
+    machine.run(50)
+    machine.run(500, shape=(2, 16))
+    assert machine.compilations == 1
+
+
+@pytest.mark.parametrize("machine", [Machine(fails=True), Machine(compiled_offset=1.0)], ids=["fails", "differs"])
+def test_an_encoder_that_xla_cannot_compile_rightly_stays_a_graph(machine):
+    machine.run(100)
+    assert machine.function.compiled_shapes == frozenset()
+    assert machine.graph_calls == 100

@@ -1,0 +1,52 @@
+"""Batches: every row once, full shapes from a closed set, little padding."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+
+BUDGET = 512
+row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))
+
+
+def test_the_ladder_rises_by_an_eighth_and_ends_at_the_maximum():
+    assert length_ladder(20) == (8, 16, 20)
+    assert length_ladder(160)[-3:] == (128, 144, 160)
+
+
+@given(st.integers(1, 4096))
+def test_a_rung_is_at_most_an_eighth_above_the_one_below_or_eight_tokens(max_tokens):
+    rungs = length_ladder(max_tokens)
+    assert rungs[-1] == max_tokens
+    assert all(0 < above - below <= max(8, below / 8) for below, above in zip(rungs, rungs[1:], strict=False))
+
+
+@given(row_lengths)
+def test_every_row_is_in_exactly_one_batch(lengths):
+    batches = cut_batches(lengths, length_ladder(512), BUDGET)
+    rows = np.concatenate([batch.rows for batch in batches]) if batches else np.empty(0, int)
+    assert sorted(rows) == list(range(len(lengths)))
+
+
+@given(row_lengths)
+def test_no_row_is_longer_than_its_batch(lengths):
+    for batch in cut_batches(lengths, length_ladder(512), BUDGET):
+        assert lengths[batch.rows].max() <= batch.length
+
+
+@given(row_lengths)
+def test_every_batch_but_the_last_is_full_for_its_length(lengths):
+    batches = cut_batches(lengths, length_ladder(512), BUDGET)
+    assert all(len(batch.rows) == full_batch_rows(batch.length, BUDGET) for batch in batches[:-1])
+
+
+@given(row_lengths)
+def test_batches_keep_within_the_token_budget(lengths):
+    for batch in cut_batches(lengths, length_ladder(512), BUDGET):
+        assert len(batch.rows) * batch.length <= BUDGET
+
+
+def test_a_row_over_the_budget_is_a_batch_of_its_own():
+    batches = cut_batches(np.array([600, 600]), (600,), BUDGET)
+    assert [len(batch.rows) for batch in batches] == [1, 1]
