@@ -1,4 +1,4 @@
-"""Turns texts into BERT inputs: the tokeniser and packer of the published preprocessors, built from a vocabulary.
+"""Turns texts into BERT inputs: the published tokeniser and packer, built from a vocabulary.
 
 The same object serves an encoder in memory and, saved with `tf.saved_model.save`, is the companion
 preprocessor of a packaged encoder: `__call__`, `.tokenize`, `.tokenize.get_special_tokens_dict` and
@@ -7,6 +7,7 @@ https://tfhub.dev/tensorflow/bert_en_uncased_preprocess/3.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
@@ -21,6 +22,7 @@ SPECIAL_TOKENS = {
     "padding_id": "[PAD]",
     "mask_id": "[MASK]",
 }
+UNKNOWN = "[UNK]"
 
 
 class Tokenizer(tf.Module):
@@ -39,27 +41,23 @@ class Tokenizer(tf.Module):
             table = tf.lookup.StaticVocabularyTable(initializer, num_oov_buckets=1)
         except tf.errors.OpError as error:
             reason = error.message.splitlines()[0]
-            raise UsageError(
-                f"{vocab_file} is not a usable vocabulary, one token a line: {reason}"
-            ) from error
+            raise UsageError(f"{vocab_file} is not a usable vocabulary, one token a line: {reason}") from error
         # The extra bucket is the table's own way to say "unknown"; it is no entry of the vocabulary.
-        vocab_size = int(table.size()) - 1
-        special_ids = dict(
-            zip(SPECIAL_TOKENS, table.lookup(tf.constant(list(SPECIAL_TOKENS.values()))).numpy(), strict=True)
-        )
-        missing = [SPECIAL_TOKENS[name] for name, id_ in special_ids.items() if id_ >= vocab_size]
+        self.vocab_size = int(table.size()) - 1
+        tokens = [*SPECIAL_TOKENS.values(), UNKNOWN]
+        ids = dict(zip(tokens, table.lookup(tf.constant(tokens)).numpy().tolist(), strict=True))
+        missing = [token for token, id_ in ids.items() if id_ >= self.vocab_size]
         if missing:
-            raise UsageError(
-                f"{vocab_file} lacks {', '.join(missing)}: give the vocab.txt of a BERT tokenizer"
-            )
-        self.special_ids = {name: int(id_) for name, id_ in special_ids.items()}
-        self.vocab_size = vocab_size
-        self._bert_tokenizer = tf_text.BertTokenizer(table, token_out_type=tf.int32, lower_case=do_lower_case)
+            raise UsageError(f"{vocab_file} lacks {', '.join(missing)}: give the vocab.txt of a BERT tokenizer")
+        self.special_ids = {name: ids[token] for name, token in SPECIAL_TOKENS.items()}
+        # Any: the type stubs of TensorFlow and the types of tensorflow-text do not know of each other.
+        tokenizer: Any = tf_text.BertTokenizer
+        self._tokenizer = tokenizer(table, token_out_type=tf.int32, unknown_token=UNKNOWN, lower_case=do_lower_case)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="sentences")])
     def __call__(self, sentences: tf.Tensor) -> tf.RaggedTensor:
         """Gives int32 [n, words, pieces] for string [n]; the texts are UTF-8."""
-        return self._bert_tokenizer.tokenize(sentences)
+        return self._tokenizer.tokenize(sentences)
 
     @tf.function(input_signature=[])
     def get_special_tokens_dict(self) -> dict[str, tf.Tensor]:
@@ -90,9 +88,7 @@ class Packer(tf.Module):
         segments = [s.merge_dims(1, -1) if s.shape.rank > 2 else s for s in inputs]
         room = tf.cast(seq_length, tf.int32) - (len(segments) + 1)
         trimmed = tf_text.RoundRobinTrimmer(tf.maximum(room, 0)).trim(segments)
-        ids, type_ids = tf_text.combine_segments(
-            trimmed, start_of_sequence_id=self._start, end_of_segment_id=self._end
-        )
+        ids, type_ids = tf_text.combine_segments(trimmed, start_of_sequence_id=self._start, end_of_segment_id=self._end)
         input_word_ids, input_mask = tf_text.pad_model_inputs(ids, seq_length, pad_value=self._padding)
         input_type_ids, _ = tf_text.pad_model_inputs(type_ids, seq_length)
         packed = {
