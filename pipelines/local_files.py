@@ -1,0 +1,127 @@
+"""Files on a local disk: listing them, and writing one so that it is there whole or not at all."""
+
+import glob
+import os
+import re
+import secrets
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]+\.tmp")
+
+
+class FileEntry(NamedTuple):
+    """A file as a listing shows it. version: its ETag where the store has one, else its time of change."""
+
+    uri: str
+    size: int
+    version: str
+
+
+def local_path(uri: str) -> Path | None:
+    """The absolute path that a path or a file:// URI means; None for the URI of another scheme."""
+    if "://" not in uri:
+        return Path(os.path.abspath(Path(uri).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    return Path(uri.removeprefix("file://")) if uri.startswith("file://") else None
+
+
+def entry(path: Path) -> FileEntry | None:
+    """The file's size, and its mtime in nanoseconds as version; None for anything but a file."""
+    if path.is_dir():
+        return None
+    status = path.stat()
+    return FileEntry(str(path), status.st_size, str(status.st_mtime_ns))
+
+
+def list_files(path: Path) -> list[FileEntry]:
+    """The file, the folder's files or the glob's matches, sorted; none where nothing is."""
+    if path.is_dir():
+        found = _walk(path)
+    elif path.exists() or not is_glob(str(path)):
+        found = [path]
+    else:
+        root = fixed_part(str(path))
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob wants a relative pattern
+        shown = [Path(match) for match in matches if not is_hidden(match[len(root) :].strip("/"))]
+        found = [file for match in shown for file in (_walk(match) if match.is_dir() else [match])]
+    entries = (entry(file) for file in dict.fromkeys(found) if file.exists())
+    return sorted(one for one in entries if one is not None)
+
+
+def is_glob(path: str) -> bool:
+    """Whether the path holds any of the characters of a glob."""
+    return glob.has_magic(path)
+
+
+def fixed_part(pattern: str) -> str:
+    """The folder that a glob starts from: the path before its first part with a special character."""
+    parts = pattern.split("/")
+    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    return "/".join(parts[:fixed])
+
+
+def is_hidden(relative: str) -> bool:
+    """Whether any part of the path starts with `_` or `.`, as things that are no data do by convention."""
+    return any(part.startswith(("_", ".")) for part in relative.split("/"))
+
+
+def write_atomic(path: Path, data: bytes | memoryview) -> None:
+    """A unique temporary file beside it, synced, renamed over it; then the folder is synced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Removes temporary files of `write_atomic` whose writer, a process of this machine, no longer lives."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        match = TEMPORARY.fullmatch(path.name)
+        if match and match["host"] == _host() and not _alive(int(match["pid"])):
+            path.unlink(missing_ok=True)
+
+
+def _walk(folder: Path) -> list[Path]:
+    """All files below the folder but hidden ones. An unreadable folder raises, lest its rows be left out."""
+    found: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        found += [Path(root, name) for name in names if not is_hidden(name)]
+    return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
