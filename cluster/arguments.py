@@ -45,7 +45,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         "verify": sub.add_parser("verify", help="prove from the files that nothing is lost, doubled or damaged"),
         "search": sub.add_parser("search", help="exact nearest neighbours, to look at the result"),
         "package": sub.add_parser("package", help="a checkpoint becomes a TF2 SavedModel in the TF-Hub encoder format"),
-        "check": sub.add_parser("check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"),
+        "check": sub.add_parser(
+            "check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"
+        ),
         "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
     }
     _embed_options(commands["embed"])
@@ -55,7 +57,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     _search_options(commands["search"])
     _package_options(commands["package"])
     _check_options(commands["check"])
-    commands["demo"].add_argument("folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)")
+    commands["demo"].add_argument(
+        "folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)"
+    )
     return parser, commands
 
 
@@ -83,13 +87,24 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
 
 def _corpus_options(parser: argparse.ArgumentParser) -> None:
     corpus = parser.add_argument_group("corpus")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders or globs: Parquet, JSON Lines, CSV, text")
+    parser.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="files, folders or globs: Parquet, JSON Lines, CSV, text"
+    )
     corpus.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
     corpus.add_argument("--id-column", metavar="NAME", help="default: an id from file and row position")
-    corpus.add_argument("--keep", type=_names, default=(), metavar="NAME,…", help="columns to carry over into the shards")
-    corpus.add_argument("--shard-rows", type=_count, metavar="N", help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs)")
     corpus.add_argument(
-        "--storage-option", type=_pair, action="append", default=[], metavar="K=V", help="for fsspec, as often as needed"
+        "--keep", type=_names, default=(), metavar="NAME,…", help="columns to carry over into the shards"
+    )
+    corpus.add_argument(
+        "--shard-rows", type=_count, metavar="N", help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs)"
+    )
+    corpus.add_argument(
+        "--storage-option",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="for fsspec, as often as needed",
     )
 
 
@@ -97,19 +112,46 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder = parser.add_argument_group("encoder")
     encoder.add_argument("--model", metavar="HANDLE", help="SavedModel: folder, .tar.gz, https:// handle or fsspec URI")
     encoder.add_argument("--preprocessor", metavar="HANDLE", help="its companion; default: the model's own vocabulary")
-    encoder.add_argument("--pooling", choices=("pooled", "cls", "mean", "max", "sequence"), help="default: what the model recommends, else pooled")
-    encoder.add_argument("--layers", type=_integers, default=(), metavar="I,…", help="mean over these encoder_outputs, -1 being the last")
-    encoder.add_argument("--normalize", action=argparse.BooleanOptionalAction, help="vectors of length 1; default: what the model recommends, else no")
-    encoder.add_argument("--max-tokens", type=_count, metavar="N", help="longer texts are cut; default: what the model recommends, else 128")
-    encoder.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the vectors (default: %(default)s)")
     encoder.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), default="float32", help="of the matrix products (default: %(default)s)"
+        "--pooling",
+        choices=("pooled", "cls", "mean", "max", "sequence"),
+        help="default: what the model recommends, else pooled",
+    )
+    encoder.add_argument(
+        "--layers", type=_integers, default=(), metavar="I,…", help="mean over these encoder_outputs, -1 being the last"
+    )
+    encoder.add_argument(
+        "--normalize",
+        action=argparse.BooleanOptionalAction,
+        help="vectors of length 1; default: what the model recommends, else no",
+    )
+    encoder.add_argument(
+        "--max-tokens",
+        type=_count,
+        metavar="N",
+        help="longer texts are cut; default: what the model recommends, else 128",
+    )
+    encoder.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="of the vectors (default: %(default)s)"
+    )
+    encoder.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="of the matrix products (default: %(default)s)",
     )
 
 
 def _output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="the folder that `encorpus embed` wrote")
-    parser.add_argument("--storage-option", type=_pair, action="append", default=[], metavar="K=V", help="for fsspec, as often as needed")
+    parser.add_argument(
+        "--storage-option",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="K=V",
+        help="for fsspec, as often as needed",
+    )
 
 
 def _verify_options(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +168,11 @@ def _search_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _package_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="TensorFlow 1 ELECTRA checkpoint, or Hugging Face or sentence-transformers folder")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="TensorFlow 1 ELECTRA checkpoint, or Hugging Face or sentence-transformers folder",
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the SavedModel's folder, new")
 
 

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except EncorpusError as error:
-        print(f"encorpus: {error}", file=sys.stderr)
+        sys.stderr.write(f"encorpus: {error}\n")
         return error.exit_status
     signal.signal(signal.SIGTERM, _interrupt)
     with quiet_console(arguments.command) as console:
@@ -44,7 +44,9 @@ def _run(command: str, arguments: object, console: Console) -> int:
     except Exception as error:
         traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0][:200]
-        console.note(f"encorpus {command}: internal error: {type(error).__name__}: {first} (the trace is in {console.log})")
+        console.note(
+            f"encorpus {command}: internal error: {type(error).__name__}: {first} (the trace is in {console.log})"
+        )
         return 1
 
 

@@ -44,5 +44,7 @@ def _mean_of_layers(outputs: EncoderOutputs, layers: tuple[int, ...]) -> tf.Tens
     count = len(outputs.layers)
     for layer in layers:
         if not -count <= layer < count:
-            raise UsageError(f"--layers {layer}: this encoder has {count} encoder_outputs, 0 to {count - 1} or negative")
+            raise UsageError(
+                f"--layers {layer}: this encoder has {count} encoder_outputs, 0 to {count - 1} or negative"
+            )
     return tf.add_n([outputs.layers[layer] for layer in layers]) / len(layers)

@@ -59,7 +59,9 @@ def _require_saved_model(folder: Path, handle: str) -> Path:
     if not folder.exists():
         raise ModelError(f"model {handle}: no such folder")
     if (folder / "config.json").is_file() or list(folder.glob("*.index")):
-        raise ModelError(f"model {handle}: a checkpoint, not a SavedModel; run `encorpus package {handle} -o DIR` first")
+        raise ModelError(
+            f"model {handle}: a checkpoint, not a SavedModel; run `encorpus package {handle} -o DIR` first"
+        )
     raise ModelError(f"model {handle}: not a SavedModel (there is no saved_model.pb in it)")
 
 

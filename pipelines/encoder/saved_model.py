@@ -80,7 +80,8 @@ def _table_name(name: str) -> str:
 
 def _call_signature(module: Any, folder: Path) -> dict | list:
     """The encoder's first argument as TensorSpecs: a dict by name, or a list of three."""
-    functions = getattr(getattr(module, "__call__", None), "concrete_functions", None)
+    call = getattr(module, "__call__", None)  # noqa: B004  the restored function itself, not whether there is one
+    functions = getattr(call, "concrete_functions", None)
     if not functions:
         names = ", ".join(getattr(module, "signatures", {})) or "none"
         raise ModelError(f"model {folder}: not a text encoder: it cannot be called (its signatures: {names})")
@@ -89,14 +90,19 @@ def _call_signature(module: Any, folder: Path) -> dict | list:
         missing = [name for name in INPUT_NAMES if name not in argument]
         if missing:
             raise ModelError(
-                f"model {folder}: not a text encoder: it takes {', '.join(sorted(argument))}, and not {', '.join(missing)}"
+                f"model {folder}: not a text encoder: it takes {', '.join(sorted(argument))}, "
+                f"and not {', '.join(missing)}"
             )
         return argument
     if isinstance(argument, list | tuple) and len(argument) == len(INPUT_NAMES):
         return list(argument)
     if getattr(argument, "dtype", None) == tf.string:
-        raise ModelError(f"model {folder}: not an encoder but a preprocessor or a text-to-vector module: it takes strings")
-    raise ModelError(f"model {folder}: not a text encoder: its call takes neither the dict nor the list of three inputs")
+        raise ModelError(
+            f"model {folder}: not an encoder but a preprocessor or a text-to-vector module: it takes strings"
+        )
+    raise ModelError(
+        f"model {folder}: not a text encoder: its call takes neither the dict nor the list of three inputs"
+    )
 
 
 def _outputs_of_dict(module: Any) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.encoder.resolve import resolve_model
@@ -122,7 +122,11 @@ def recommendation(model_folder: Path) -> dict[str, object]:
 def folder_digest(folder: Path) -> str:
     """SHA-256 over what decides a SavedModel's results: its graph, variables and assets (paths and bytes)."""
     digest = hashlib.sha256()
-    inside = [folder / "saved_model.pb", *sorted((folder / "variables").rglob("*")), *sorted((folder / "assets").rglob("*"))]
+    inside = [
+        folder / "saved_model.pb",
+        *sorted((folder / "variables").rglob("*")),
+        *sorted((folder / "assets").rglob("*")),
+    ]
     for path in inside:
         if not path.is_file():
             continue
@@ -154,7 +158,9 @@ def _preprocessor_folder(
         return None
     folder = model_folder / str(companion)
     if not (folder / "saved_model.pb").is_file():
-        raise ModelError(f"{model_folder / RECOMMENDATION_FILE} names the preprocessor {companion!r}, which is not there")
+        raise ModelError(
+            f"{model_folder / RECOMMENDATION_FILE} names the preprocessor {companion!r}, which is not there"
+        )
     return folder
 
 

@@ -88,7 +88,7 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The vectors of n texts in their order: dtype as in the spec, [n, dim], or a list of [tokens, dim].
 
-        Raises UnencodableText when a text has no UTF-8 form.
+        Raises UnencodableTextError when a text has no UTF-8 form.
         """
         parts = [self.encode_tokens(tokens).vectors for tokens in self._tokenized_ahead(texts)]
         if self.resolved.pooling == "sequence":
@@ -105,7 +105,9 @@ class TextEncoder:
         padded = flop = 0
         for batch in cut_batches(tokens.lengths, self._ladder, self._token_budget):
             full = len(batch.rows) == full_batch_rows(batch.length, self._token_budget)
-            given = (_columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids))
+            given = (
+                _columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)
+            )
             value = self._vectors(*given, full=full)
             if sequence:
                 for row, state in zip(batch.rows, value, strict=True):
@@ -169,6 +171,10 @@ def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
 
 def _check_max_tokens(max_tokens: int, encoder: SavedEncoder) -> None:
     if encoder.max_positions is not None and max_tokens > encoder.max_positions:
-        raise UsageError(f"--max-tokens {max_tokens}: the model has {encoder.max_positions} positions; ask for at most that")
+        raise UsageError(
+            f"--max-tokens {max_tokens}: the model has {encoder.max_positions} positions; ask for at most that"
+        )
     if encoder.fixed_length is not None and max_tokens > encoder.fixed_length:
-        raise UsageError(f"--max-tokens {max_tokens}: the model takes {encoder.fixed_length} tokens; ask for at most that")
+        raise UsageError(
+            f"--max-tokens {max_tokens}: the model takes {encoder.fixed_length} tokens; ask for at most that"
+        )

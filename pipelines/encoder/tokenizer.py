@@ -22,7 +22,7 @@ CHUNK_TEXTS = 1024
 CHUNK_BYTES = 4 << 20
 
 
-class UnencodableText(EncorpusError):
+class UnencodableTextError(EncorpusError):
     """A text that is not valid Unicode (it holds a lone surrogate), so it has no UTF-8 form to tokenise."""
 
 
@@ -70,7 +70,7 @@ class Tokenizer:
         return cls(BertPreprocessor(path, bool(lower_case.numpy())), max_tokens)
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Tokenises n texts. Raises UnencodableText naming the first text that has no UTF-8 form."""
+        """Tokenises n texts. Raises UnencodableTextError naming the first text that has no UTF-8 form."""
         places: dict[str, int] = {}
         row = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
         encoded = [_utf8(text, texts) for text in places]
@@ -102,8 +102,9 @@ def _utf8(text: str, texts: Sequence[str]) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         place = next(index for index, candidate in enumerate(texts) if candidate == text)
-        raise UnencodableText(
-            f"text {place}: not valid Unicode: a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"
+        raise UnencodableTextError(
+            f"text {place}: not valid Unicode: "
+            f"a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"
         ) from None
 
 

@@ -79,7 +79,9 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
             yield from records_of(table)
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1][:300]
-        raise EncorpusError(f"the pool of workers broke down: {reason}; run the same command again to resume") from error
+        raise EncorpusError(
+            f"the pool of workers broke down: {reason}; run the same command again to resume"
+        ) from error
 
 
 def configure_ray_data() -> None:

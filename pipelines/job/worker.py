@@ -151,7 +151,9 @@ def _load_encoder(order: WorkOrder) -> "TextEncoder":
 
     resolved = resolve_spec(order.encoder, order.storage.options)
     if resolved.fingerprint != order.fingerprint:
-        raise EncorpusError(f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again")
+        raise EncorpusError(
+            f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
+        )
     return TextEncoder.load_resolved(resolved, order.threads)
 
 
@@ -162,7 +164,9 @@ def _first_reject(rows: UnitRows) -> str:
 
 
 def _set_aside(unit: str) -> Record:
-    return Record(unit, Outcome.SET_ASIDE, f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
+    return Record(
+        unit, Outcome.SET_ASIDE, f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory"
+    )
 
 
 def _failure(unit: str, error: Exception) -> Record:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+import itertools
 
 BUDGET = 512
 row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))
@@ -19,7 +20,7 @@ def test_the_ladder_rises_by_an_eighth_and_ends_at_the_maximum():
 def test_a_rung_is_at_most_an_eighth_above_the_one_below_or_eight_tokens(max_tokens):
     rungs = length_ladder(max_tokens)
     assert rungs[-1] == max_tokens
-    assert all(0 < above - below <= max(8, below / 8) for below, above in zip(rungs, rungs[1:], strict=False))
+    assert all(0 < above - below <= max(8, below / 8) for below, above in itertools.pairwise(rungs))
 
 
 @given(row_lengths)

@@ -47,7 +47,7 @@ class Hub:
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802
+            def do_GET(self):
                 hub.requests += 1
                 if "tf-hub-format=compressed" not in self.path and not self.path.endswith(".tar.gz"):
                     self.send_error(404)

@@ -1,0 +1,41 @@
+"""What all tests share: one small model, one Ray, a cache of their own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Set before anything imports TensorFlow or Ray.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["RAY_AUTH_MODE"] = "disabled"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's model cache."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("ENCORPUS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a packaged BERT of two layers, 32 wide, 64 positions, with random weights."""
+    from tests.tiny_model import package_tiny_model
+
+    return package_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One Ray of two CPUs for all tests."""
+    import ray
+
+    from pipelines.job.session import ray_session as session
+
+    with session(address=None, cpus=2):
+        assert ray.is_initialized()
+        yield
