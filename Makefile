@@ -1,0 +1,35 @@
+# Everything happens in .venv, made from requirements.lock on first use.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test lint soak bench clean
+
+demo: .venv/demo
+	$(BIN)/encorpus demo .demo
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/pytest
+
+# Twenty random SIGKILLs of driver, workers and everything, then proof that nothing is lost or doubled.
+soak: .venv/demo
+	$(BIN)/pytest -m soak -s tests/e2e
+
+# Rates against sentence-transformers on this machine; needs ../shared/data or CORPUS=file.parquet.
+bench: .venv/demo .bench/ready
+	$(BIN)/python tests/bench/throughput.py $(CORPUS)
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/demo: .venv/ready requirements-demo.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-demo.lock
+	touch $@
+
+clean:
+	rm -rf .venv .demo .bench

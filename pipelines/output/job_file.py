@@ -1,0 +1,50 @@
+"""job.json: what made an output, so that nothing else is mixed into it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.errors import StorageError
+from pipelines.output.layout import Output
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """encoder: the spec, settled, as plain values. columns: text, id, keep. inputs: as given last."""
+
+    encoder: dict[str, Any]
+    fingerprint: str
+    columns: dict[str, Any]
+    shard_rows: int
+    inputs: list[str]
+    encorpus_version: str
+
+
+# Where the models lie may change from run to run; what they hold is in the fingerprint.
+PLACES = ("model", "preprocessor")
+
+
+def load_job_file(output: Output) -> JobFile | None:
+    """The output's job.json; None if there is none. Raises StorageError when it is damaged."""
+    if not output.storage.exists(output.job_uri):
+        return None
+    try:
+        return JobFile(**json.loads(output.storage.read_bytes(output.job_uri)))
+    except (ValueError, TypeError):
+        raise StorageError(f"{output.job_uri}: not a job.json of encorpus; embed into a new folder") from None
+
+
+def save_job_file(output: Output, job: JobFile) -> None:
+    """Writes job.json."""
+    output.storage.write_atomic(output.job_uri, (json.dumps(asdict(job), indent=2) + "\n").encode())
+
+
+def difference(old: JobFile, new: JobFile) -> str | None:
+    """What of the new job does not fit the old one's output, in words; None if everything does."""
+    pairs = [(name, old.encoder.get(name), new.encoder.get(name)) for name in new.encoder if name not in PLACES]
+    pairs += [(f"{name} column", old.columns.get(name), new.columns.get(name)) for name in new.columns]
+    pairs.append(("shard-rows", old.shard_rows, new.shard_rows))
+    told = [f"{name.replace('_', '-')} was {was}, now {now}" for name, was, now in pairs if was != now]
+    if not told and old.fingerprint != new.fingerprint:
+        told = ["the model or preprocessor is another one (the fingerprint differs)"]
+    return "; ".join(told) or None

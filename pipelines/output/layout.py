@@ -1,0 +1,64 @@
+"""The names of everything below OUTPUT, and what one listing of it tells."""
+
+import re
+from dataclasses import dataclass
+
+from pipelines.corpus.plan_types import Unit
+from pipelines.storage import Storage
+
+SHARD_NAME = re.compile(r"part-(\d{6,})-(\d{6,})\.parquet")
+STATE_FOLDER = "_encorpus"
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output folder. Names that start with `_` are skipped by readers of Parquet datasets."""
+
+    uri: str
+    storage: Storage
+
+    @property
+    def state_uri(self) -> str:
+        """The folder of everything but shards."""
+        return self.storage.join(self.uri, STATE_FOLDER)
+
+    @property
+    def plan_uri(self) -> str:
+        """plan.parquet."""
+        return self.storage.join(self.state_uri, "plan.parquet")
+
+    @property
+    def job_uri(self) -> str:
+        """job.json."""
+        return self.storage.join(self.state_uri, "job.json")
+
+    @property
+    def manifest_uri(self) -> str:
+        """manifest.json."""
+        return self.storage.join(self.state_uri, "manifest.json")
+
+    @property
+    def rejects_folder(self) -> str:
+        """The folder of rejects files."""
+        return self.storage.join(self.state_uri, "rejects")
+
+    def shard_uri(self, unit: Unit) -> str:
+        """The unit's shard."""
+        return self.storage.join(self.uri, f"{unit.name}.parquet")
+
+    def rejects_uri(self, unit: Unit) -> str:
+        """The unit's rejects."""
+        return self.storage.join(self.rejects_folder, f"{unit.name}.parquet")
+
+    def committed(self) -> frozenset[Unit]:
+        """The units whose shards are there, by one listing."""
+        return _units(self.storage.names(self.uri))
+
+    def rejected(self) -> frozenset[Unit]:
+        """The units that have a rejects file, by one listing."""
+        return _units(self.storage.names(self.rejects_folder))
+
+
+def _units(names: list[str]) -> frozenset[Unit]:
+    matches = filter(None, map(SHARD_NAME.fullmatch, names))
+    return frozenset(Unit(int(match[1]), int(match[2])) for match in matches)
