@@ -73,16 +73,30 @@ def _architecture(
     layers = {match[1] for name in shapes if (match := re.match(rf"{PREFIX}encoder/layer_(\d+)/", name))}
     if "num_attention_heads" not in config and width % HEAD_WIDTH:
         raise UsageError(f"{where}: a width of {width} does not tell the number of heads; put a config.json beside it")
+    sizes = {
+        "num_hidden_layers": len(layers),
+        "hidden_size": width,
+        "intermediate_size": intermediate,
+        "embedding_size": embedding_width,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": shape("embeddings/position_embeddings")[0],
+        "type_vocab_size": shape("embeddings/token_type_embeddings")[0],
+    }
+    for key, size in sizes.items():
+        if config.get(key, size) != size:
+            raise UsageError(
+                f"{config_path}: {key} is {config[key]} where the tensors say {size}: it is of another model"
+            )
     return Architecture(
         family="electra",
-        layers=len(layers),
+        layers=sizes["num_hidden_layers"],
         width=width,
         heads=int(read_number(config, "num_attention_heads", config_path, width // HEAD_WIDTH)),
         intermediate=intermediate,
         embedding_width=embedding_width,
         vocabulary=vocabulary,
-        positions=shape("embeddings/position_embeddings")[0],
-        segments=shape("embeddings/token_type_embeddings")[0],
+        positions=sizes["max_position_embeddings"],
+        segments=sizes["type_vocab_size"],
         activation=activation_named(config.get("hidden_act", "gelu"), config_path),
         dropout=read_number(config, "hidden_dropout_prob", config_path, 0.1),
         attention_dropout=read_number(config, "attention_probs_dropout_prob", config_path, 0.1),

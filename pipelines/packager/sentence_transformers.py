@@ -82,7 +82,10 @@ def _max_tokens(transformer: Path, checkpoint: Checkpoint) -> int:
 
 
 def _prompt_notes(path: Path) -> tuple[str, ...]:
-    prompt = read_json_object(path).get("default_prompt_name") if path.is_file() else None
-    if not prompt:
+    settings = read_json_object(path) if path.is_file() else {}
+    name = settings.get("default_prompt_name")
+    if not name:
         return ()
-    return (f"The source puts its prompt {prompt!r} before every text; a SavedModel does not: add it to the corpus.",)
+    prompts = settings.get("prompts")
+    prompt = prompts.get(name, name) if isinstance(prompts, dict) else name
+    return (f"The source puts {prompt!r} before every text; a SavedModel does not: put it into the corpus.",)
