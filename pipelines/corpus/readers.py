@@ -1,14 +1,44 @@
-"""Reading the corpus by units: one slice of a file that is cut, or the slices of a stream as they come."""
+"""Reading the corpus by units: one slice of a file that is cut, or the slices of a stream as they come.
+
+Bad content never raises: it comes out as rejects.
+"""
 
 from collections.abc import Container, Iterator
 
+from pipelines.corpus import parquet_rows
+from pipelines.corpus.cut import MAX_SLICE_BYTES
+from pipelines.corpus.json_rows import add_json_line, is_blank
+from pipelines.corpus.lines import lines_of_range
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
-from pipelines.corpus.rows import UnitRows
+from pipelines.corpus.rows import RowBuilder, UnitRows
+from pipelines.corpus.streams import End, read_stream
+from pipelines.corpus.text_rows import add_text_line
+from pipelines.errors import InputChangedError, StorageError
 from pipelines.storage import Storage
 
 
 def read_slice(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
-    raise NotImplementedError
+    """The rows of one unit of a file that is cut, or the one reject of a file that cannot be read.
+
+    Raises StorageError when the file cannot be read for now, InputChangedError when it is not the one planned.
+    """
+    file = plan.file_of(unit)
+    builder = RowBuilder(plan, file, columns)
+    if file.error is not None:
+        builder.reject_file(file.error)
+        return builder.build(unit, 0, 0, last=True)
+    if file.bounds is None:
+        raise ValueError(f"{file.uri} is streamed: use stream_slices")
+    _check_planned(file, storage)
+    if file.format == "parquet":
+        return parquet_rows.read_rows(plan, file, unit, columns, storage)
+    start, stop = file.bounds[unit.slice : unit.slice + 2]
+    for line in lines_of_range(file, start, stop, storage):
+        if file.format == "text":
+            add_text_line(builder, line)
+        elif not is_blank(line):
+            add_json_line(builder, line, columns)
+    return builder.build(unit, start, stop, last=unit.slice + 2 == len(file.bounds))
 
 
 def stream_slices(
@@ -20,4 +50,39 @@ def stream_slices(
     stripes: int,
     done: Container[int],
 ) -> Iterator[UnitRows]:
-    raise NotImplementedError
+    """The slices s of a streamed file with s % stripes == stripe that are not in `done`, in order, as they come.
+
+    A slice has plan.shard_rows rows (rejects among them), or 256 MiB if that is less; the last has the rest. How
+    a file is dealt out to stripes changes no slice. Where the stream breaks, the rows so far and one reject for the
+    file are the last slice. Raises as `read_slice` does, at the first slice.
+    """
+    _check_planned(file, storage)
+    with storage.open(file.uri) as handle:
+        rows = read_stream(handle, file, columns)
+        head = next(rows)
+        number = start = 0
+        while True:
+            wanted = number % stripes == stripe and number not in done
+            builder = RowBuilder(plan, file, columns)
+            taken = size = 0
+            while not isinstance(head, End) and taken < plan.shard_rows and size < MAX_SLICE_BYTES:
+                if wanted:
+                    head.add_to(builder)
+                taken, size = taken + 1, size + head.size
+                head = next(rows)
+            end = head if isinstance(head, End) else None
+            if end is not None and end.error is not None:
+                builder.reject_file(end.error)
+            if wanted:
+                yield builder.build(Unit(file.number, number), start, head.position, last=end is not None)
+            if end is not None:
+                return
+            number, start = number + 1, head.position
+
+
+def _check_planned(file: CorpusFile, storage: Storage) -> None:
+    entry = storage.entry(file.uri)
+    if entry is None:
+        raise StorageError(f"{file.uri}: is gone; restore it and run again")
+    if (entry.size, entry.version) != (file.size, file.version):
+        raise InputChangedError(f"{file.uri}: has changed since the plan was made; restore it, or use a new output")

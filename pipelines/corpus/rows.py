@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.corpus.plan_types import CorpusFile, Unit
+from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 
 REJECT_TEXT_CHARACTERS = 200
+INVALID_UTF8 = "invalid UTF-8"
 
 REJECT_SCHEMA = pa.schema(
     [
@@ -42,12 +43,14 @@ class UnitRows:
         return self.table.num_rows + self.rejects.num_rows
 
 
-def row_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema of UnitRows.table, from the plan's schema of id and kept columns.
+def kept_names(columns: Columns) -> tuple[str, ...]:
+    """The kept columns that stand beside the text. One named `text` is the text itself, and is not there twice."""
+    return tuple(name for name in columns.keep if name != "text")
 
-    A kept column named `text` is the text itself, and is not there twice.
-    """
-    kept = [field for field in schema if field.name != "text"]
+
+def row_schema(plan: Plan) -> pa.Schema:
+    """The schema of UnitRows.table: the same for every unit of the plan."""
+    kept = [field for field in plan.schema if field.name != "text"]
     return pa.schema([*kept, ("row", pa.int64()), ("text", pa.string())])
 
 
@@ -57,29 +60,32 @@ def generated_id(file: CorpusFile, row: int) -> str:
 
 
 class RowBuilder:
-    """Collects one unit's rows, one at a time, from formats that are read row by row."""
+    """Collects a unit's rows one at a time, for the formats that are read so."""
 
-    def __init__(self, file: CorpusFile, schema: pa.Schema) -> None:
+    def __init__(self, plan: Plan, file: CorpusFile, columns: Columns) -> None:
         self._file = file
-        self._schema = row_schema(schema)
+        self._schema = row_schema(plan)
+        self._generated = columns.id is None
         self._rows: list[tuple[object, ...]] = []
         self._rejects: list[dict[str, object]] = []
 
-    def add(self, row: int, text: str, row_id: str | None = None, kept: Sequence[str | None] = ()) -> None:
-        """A good row. Without an id, it gets one from its position; `kept` stands in the schema's order."""
-        self._rows.append((row_id or generated_id(self._file, row), *kept, row, text))
+    def add(self, row: int, text: str, row_id: str | None, kept: Sequence[str | None]) -> None:
+        """A good row; `kept` in the order of `kept_names`. row_id is left out where ids are generated."""
+        self._rows.append((generated_id(self._file, row) if self._generated else row_id, *kept, row, text))
 
-    def reject(self, row: int | None, reason: str, text: str | None = None, row_id: str | None = None) -> None:
-        """A row, or with row=None the file, that cannot be embedded."""
+    def reject(self, row: int, reason: str, text: str | None = None, row_id: str | None = None) -> None:
+        """A row that cannot be embedded."""
+        row_id = generated_id(self._file, row) if self._generated else row_id
         self._rejects.append(reject_row(self._file, row, reason, text, row_id))
+
+    def reject_file(self, reason: str) -> None:
+        """The file, or what of it comes after the rows so far, cannot be read."""
+        self._rejects.append(reject_row(self._file, None, reason))
 
     def build(self, unit: Unit, start: int, stop: int, last: bool) -> UnitRows:
         """The unit's tables."""
         columns = zip(*self._rows, strict=True) if self._rows else ([] for _ in self._schema)
-        arrays = [
-            pa.chunked_array([pa.array(list(column), field.type)])
-            for column, field in zip(columns, self._schema, strict=True)
-        ]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
         table = pa.Table.from_arrays(arrays, schema=self._schema)
         return UnitRows(unit, table, reject_table(self._rejects), start, stop, last)
 
@@ -87,9 +93,7 @@ class RowBuilder:
 def reject_row(
     file: CorpusFile, row: int | None, reason: str, text: str | None = None, row_id: str | None = None
 ) -> dict[str, object]:
-    """One row of REJECT_SCHEMA."""
-    if row_id is None and row is not None:
-        row_id = None
+    """One row of REJECT_SCHEMA, its text cut and made valid."""
     cut = None if text is None else text[:REJECT_TEXT_CHARACTERS].encode("utf-8", "replace").decode()
     return {"id": row_id, "file": file.uri, "row": row, "reason": reason, "text": cut}
 

@@ -1,0 +1,64 @@
+"""A compressed file's bytes, as far as they go: truncation and damage are found, never passed over.
+
+Concatenated gzip members (RFC 1952), zstd frames (RFC 8878) and bz2 streams are one stream, as for the tools that
+make them.
+"""
+
+import bz2
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import zstandard
+
+# Compressed bytes a step. What a step may expand to is bounded by it (32 MiB at worst, for zstd), and what lies
+# before a damage in the same step is lost.
+STEP_BYTES = 1024
+PLAIN_BYTES = 1 << 18
+GZIP_WINDOW_BITS = 31
+
+DECODERS: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: zlib.decompressobj(GZIP_WINDOW_BITS),
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+    "bz2": bz2.BZ2Decompressor,
+}
+DECODER_ERRORS = (zlib.error, zstandard.ZstdError, OSError)
+
+
+class BrokenStreamError(Exception):
+    """The file's content ends or fails before its end; the message is the reject's reason."""
+
+
+def content_chunks(file: BinaryIO, compression: str | None) -> Iterator[bytes]:
+    """The file's uncompressed content in order, in chunks of bounded size.
+
+    Raises BrokenStreamError where the compressed content is truncated or damaged, after all that came before.
+    """
+    if compression is None:
+        while chunk := file.read(PLAIN_BYTES):
+            yield chunk
+        return
+    decoder: Any = None
+    ended_one = False
+    while data := file.read(STEP_BYTES):
+        while data:
+            if decoder is None:
+                # gzip files may be padded with zeros, as on tapes.
+                if compression == "gzip" and ended_one and not (data := data.lstrip(b"\0")):
+                    break
+                decoder = DECODERS[compression]()
+            chunk = _decode(decoder, data, compression)
+            if chunk:
+                yield chunk
+            data = b""
+            if decoder.eof:
+                data, decoder, ended_one = decoder.unused_data, None, True
+    if decoder is not None:
+        raise BrokenStreamError(f"truncated {compression} stream")
+
+
+def _decode(decoder: Any, data: bytes, compression: str) -> bytes:
+    try:
+        return decoder.decompress(data)
+    except DECODER_ERRORS as error:
+        raise BrokenStreamError(f"broken {compression} stream: {error}") from None

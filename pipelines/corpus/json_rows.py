@@ -1,0 +1,91 @@
+"""JSON Lines: a line becomes a row, or a reject that says why not."""
+
+import orjson
+
+from pipelines.corpus.lines import LINE_TOO_LONG, Line
+from pipelines.corpus.plan_types import Columns
+from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
+
+
+class BadRowError(Exception):
+    """The message is the reject's reason."""
+
+
+def is_blank(line: Line) -> bool:
+    """Whether the line is no row at all."""
+    return not line.content or line.content.isspace()
+
+
+def add_json_line(builder: RowBuilder, line: Line, columns: Columns) -> None:
+    """Adds the line's row to the builder: one row or one reject."""
+    row_id = None
+    try:
+        record = parse_object(line)
+        row_id = None if columns.id is None else _id_of(record, columns.id)
+        text = record.get(columns.text)
+        if not isinstance(text, str):
+            raise BadRowError(_why_no_text(record, columns.text))
+        kept = [_kept_value(record.get(name)) for name in kept_names(columns)]
+    except BadRowError as reason:
+        builder.reject(line.offset, str(reason), line.content[:1024].decode("utf-8", "replace"), row_id)
+    else:
+        builder.add(line.offset, text, row_id, kept)
+
+
+def parse_object(line: Line) -> dict[str, object]:
+    """The line's JSON object. Raises BadRowError."""
+    if not line.whole:
+        raise BadRowError(LINE_TOO_LONG)
+    try:
+        record = orjson.loads(line.content)
+    except orjson.JSONDecodeError as error:
+        raise BadRowError(_why_invalid(line.content, error)) from None
+    if not isinstance(record, dict):
+        raise BadRowError(f"JSON is {_kind(record)}, not an object")
+    return record
+
+
+def _why_invalid(content: bytes, error: orjson.JSONDecodeError) -> str:
+    """Without the place of the error, so that equal reasons can be counted."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return INVALID_UTF8
+    if "surrogate" in error.msg:
+        return "invalid JSON: a lone surrogate (\\ud800 to \\udfff) is not a character"
+    return f"invalid JSON: {error.msg}"
+
+
+def _why_no_text(record: dict[str, object], name: str) -> str:
+    if name not in record:
+        return f"no key '{name}'"
+    value = record[name]
+    return "text is null" if value is None else f"text is {_kind(value)}, not a string"
+
+
+def _id_of(record: dict[str, object], name: str) -> str:
+    """Strings as they are, integers as decimal text."""
+    if name not in record:
+        raise BadRowError(f"no key '{name}'")
+    value = record[name]
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is None:
+        raise BadRowError("id is null")
+    raise BadRowError(f"id is {_kind(value)}, not a string or an integer of 64 bits")
+
+
+def _kept_value(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise BadRowError("a kept value is nested too deeply") from None
+
+
+def _kind(value: object) -> str:
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
+    return "null" if value is None else names.get(type(value), "an object")

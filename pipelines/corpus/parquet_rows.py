@@ -1,0 +1,156 @@
+"""Parquet: the rows [start, stop) of a file, in batches, with only the columns that are needed."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
+from pipelines.corpus.rows import UnitRows, generated_id, kept_names, reject_row, reject_table, row_schema
+from pipelines.storage import Storage
+
+BATCH_ROWS = 1024
+# Column chunks are read through a buffer of this size, so that a huge row group is never in memory as a whole.
+BUFFER_BYTES = 1 << 20
+MAX_INT64 = (1 << 63) - 1
+
+
+def read_rows(plan: Plan, file: CorpusFile, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
+    """The unit's rows. Where the file cannot be read on, the rows so far and one reject for the file."""
+    assert file.bounds is not None
+    start, stop = file.bounds[unit.slice : unit.slice + 2]
+    tables: list[pa.Table] = []
+    rejects: list[dict[str, object]] = []
+    with storage.open(file.uri) as handle:
+        try:
+            for row, batch in _batches(pq.ParquetFile(handle, buffer_size=BUFFER_BYTES), start, stop, columns):
+                table, bad = _sort_out(plan, file, columns, row, batch)
+                tables.append(table)
+                rejects += bad
+        except (pa.ArrowException, OSError) as error:
+            rejects.append(reject_row(file, None, f"cannot be read on: {arrow_message(error)}"))
+    table = pa.concat_tables([row_schema(plan).empty_table(), *tables])
+    return UnitRows(unit, table, reject_table(rejects), start, stop, unit.slice + 2 == len(file.bounds))
+
+
+def arrow_message(error: BaseException) -> str:
+    """What Arrow says, on one short line."""
+    return " ".join(str(error).split())[:200].rstrip(". ")
+
+
+def _batches(parquet: pq.ParquetFile, start: int, stop: int, columns: Columns) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows [start, stop) as pairs of the first row's number and a batch."""
+    names = list(dict.fromkeys([columns.text, *([columns.id] if columns.id else []), *columns.keep]))
+    first = 0
+    for group in range(parquet.num_row_groups):
+        rows = parquet.metadata.row_group(group).num_rows
+        if first < stop and first + rows > start:
+            batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=names, use_threads=False)
+            place = first
+            for batch in batches:
+                low, high = max(start - place, 0), min(stop - place, batch.num_rows)
+                if low < high:
+                    yield place + low, batch.slice(low, high - low)
+                place += batch.num_rows
+                if place >= stop:
+                    break
+        first += rows
+
+
+def _sort_out(
+    plan: Plan, file: CorpusFile, columns: Columns, row: int, batch: pa.RecordBatch
+) -> tuple[pa.Table, list[dict[str, object]]]:
+    """The batch's good rows in the plan's schema, and its rejects."""
+    schema = row_schema(plan)
+    text = batch.column(columns.text).cast(pa.string())
+    reasons: dict[int, str] = {}
+    arrays: dict[str, pa.Array] = {"row": pa.array(range(row, row + batch.num_rows), pa.int64()), "text": text}
+    # The first reason that a row meets stands: the later ones are entered with setdefault.
+    _note(reasons, _mask(text.is_null()), "text is null")
+    _note_invalid(reasons, text, "text")
+    if columns.id is None:
+        ids = [generated_id(file, number) for number in range(row, row + batch.num_rows)]
+        arrays["id"] = pa.array(ids, pa.string())
+    else:
+        arrays["id"] = _ids(reasons, batch.column(columns.id))
+    for name in kept_names(columns):
+        kept = batch.column(name)
+        _note_invalid(reasons, kept, f"column '{name}'")
+        arrays[name] = _plain(kept)
+    good = pa.array([place not in reasons for place in range(batch.num_rows)], pa.bool_())
+    chosen = [_as_type(arrays[field.name].filter(good), field.type) for field in schema]
+    rejects = [
+        reject_row(file, row + place, reason, _shown(text[place]), _shown(arrays["id"][place]))
+        for place, reason in sorted(reasons.items())
+    ]
+    return pa.Table.from_arrays(chosen, schema=schema), rejects
+
+
+def _ids(reasons: dict[int, str], column: pa.Array) -> pa.Array:
+    """Integers as int64, strings as string; null and what int64 does not hold are noted, and come out as null."""
+    column = _plain(column)
+    _note(reasons, _mask(column.is_null()), "id is null")
+    if not pa.types.is_integer(column.type):
+        _note_invalid(reasons, column, "id")
+        return column.cast(pa.string())
+    if pa.types.is_uint64(column.type):
+        values = column.fill_null(0).to_numpy()
+        _note(reasons, values > MAX_INT64, "id does not fit in 64 signed bits")
+        column = pa.array(values, mask=_mask(column.is_null()) | (values > MAX_INT64))
+    return column.cast(pa.int64())
+
+
+def _mask(column: pa.BooleanArray) -> np.ndarray:
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _note(reasons: dict[int, str], mask: np.ndarray, reason: str) -> None:
+    for place in np.flatnonzero(mask).tolist():
+        reasons.setdefault(place, reason)
+
+
+def _note_invalid(reasons: dict[int, str], column: pa.Array, what: str) -> None:
+    """Notes the rows whose string is no UTF-8: a Parquet writer may have put any bytes into a string column."""
+    column = _plain(column)
+    if not is_string(column.type):
+        return
+    strings = column.cast(pa.string())
+    try:
+        strings.validate(full=True)
+    except pa.ArrowInvalid:
+        for place, value in enumerate(strings.cast(pa.binary()).to_pylist()):
+            if value is not None and not _is_utf8(value):
+                reasons.setdefault(place, f"{what} is invalid UTF-8")
+
+
+def is_string(kind: pa.DataType) -> bool:
+    """Whether the type is one of Arrow's string types, or a dictionary of one."""
+    if pa.types.is_dictionary(kind):
+        return is_string(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+
+
+def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    return column if column.type == kind else column.cast(kind)
+
+
+def _shown(value: pa.Scalar) -> str | None:
+    """A value to show among the rejects, valid or not."""
+    if not value.is_valid:
+        return None
+    if not pa.types.is_string(value.type):
+        return str(value.as_py())
+    return value.cast(pa.binary()).as_py().decode("utf-8", "replace")

@@ -1,0 +1,179 @@
+"""One look at a file, at its footer or its first MiB: how it can be cut, and whether it has the columns."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.corpus.csv_rows import csv_records
+from pipelines.corpus.cut import RowGroup, cut_bytes, cut_row_groups
+from pipelines.corpus.decompress import BrokenStreamError, content_chunks
+from pipelines.corpus.formats import csv_delimiter, detect_format
+from pipelines.corpus.json_rows import BadRowError, is_blank, parse_object
+from pipelines.corpus.lines import split_lines
+from pipelines.corpus.parquet_rows import arrow_message, is_string
+from pipelines.corpus.plan_types import Columns
+from pipelines.storage import FileEntry, Storage
+
+SAMPLE_BYTES = 1 << 20
+SHOWN_NAMES = 20
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What planning has to know of a file.
+
+    types: of the id and kept columns that it has, as they will be in the shards. error: why it cannot be read.
+    column_problem: what is wrong with its columns; for JSON Lines, whose rows may differ, as far as was looked.
+    has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
+    """
+
+    entry: FileEntry
+    format: str
+    compression: str | None
+    rows: int | None = None
+    bounds: tuple[int, ...] | None = None
+    error: str | None = None
+    column_problem: str | None = None
+    has_columns: bool = False
+    types: dict[str, pa.DataType] = field(default_factory=dict)
+
+
+def survey(entry: FileEntry, columns: Columns, shard_rows: int, storage: Storage) -> Survey:
+    """Looks at one file. Raises StorageError when it cannot be opened; bad content is the survey's `error`."""
+    kind, compression = detect_format(entry.uri)
+    seen = Survey(entry, kind, compression)
+    if kind == "parquet":
+        return _survey_parquet(seen, columns, shard_rows, storage)
+    if kind == "csv":
+        return _survey_csv(seen, columns, storage)
+    sample = _sample(seen, storage)
+    if compression is None:
+        lines = sum(1 for line in split_lines([sample]) if kind == "text" or not is_blank(line))
+        seen = replace(seen, bounds=cut_bytes(entry.size, sample, shard_rows, lines))
+    if kind == "text":
+        return replace(seen, has_columns=True, types={"id": pa.string()})
+    return _survey_json(seen, columns, sample)
+
+
+def _sample(seen: Survey, storage: Storage) -> bytes:
+    """The first MiB of the uncompressed content, or what comes before it breaks."""
+    sample = bytearray()
+    with storage.open(seen.entry.uri) as file:
+        try:
+            for chunk in content_chunks(file, seen.compression):
+                sample += chunk
+                if len(sample) >= SAMPLE_BYTES:
+                    break
+        except BrokenStreamError:
+            pass  # What of the stream can be read is rows, and the rest one reject, when it is read.
+    return bytes(sample[:SAMPLE_BYTES])
+
+
+def _survey_json(seen: Survey, columns: Columns, sample: bytes) -> Survey:
+    """A key is missing if no row of the sample has it, and a kept one only if the sample is the whole file."""
+    whole = seen.compression is None and seen.entry.size <= len(sample)
+    wanted = {columns.text, columns.id} - {None} | (set(columns.keep) if whole else set())
+    names: dict[str, None] = {}
+    for line in split_lines([sample]):
+        try:
+            names |= dict.fromkeys(parse_object(line))
+        except BadRowError:
+            continue
+        if wanted <= names.keys():
+            break
+    missing = [name for name in _requested(columns) if name in wanted and name not in names]
+    return replace(
+        seen,
+        has_columns=bool(names),
+        column_problem=_missing_columns(missing, names) if names else None,
+        types=_string_types(columns),
+    )
+
+
+def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
+    with storage.open(seen.entry.uri) as file:
+        try:
+            header = next(csv_records(content_chunks(file, seen.compression), csv_delimiter(seen.entry.uri)), None)
+        except BrokenStreamError as error:
+            return replace(seen, error=f"no header: {error}")
+    seen = replace(seen, types=_string_types(columns))
+    if header is None:
+        return seen
+    if header.fields is None:
+        return replace(seen, error=f"no header: {header.problem}")
+    return _with_column_problem(seen, _name_problem(columns, header.fields))
+
+
+def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: Storage) -> Survey:
+    with storage.open(seen.entry.uri) as file:
+        try:
+            parquet = pq.ParquetFile(file)
+            schema, metadata = parquet.schema_arrow, parquet.metadata
+            if problem := _name_problem(columns, schema.names) or _type_problem(columns, schema):
+                return _with_column_problem(seen, problem)
+            groups = _row_groups(metadata, columns.text)
+        except (pa.ArrowException, OSError) as error:
+            return replace(seen, error=f"not a readable Parquet file: {arrow_message(error)}")
+    types = {"id": pa.string()} | {name: plain_type(schema.field(name).type) for name in columns.keep}
+    if columns.id is not None and pa.types.is_integer(plain_type(schema.field(columns.id).type)):
+        types["id"] = pa.int64()
+    if "text" in types:
+        types["text"] = pa.string()
+    bounds = cut_row_groups(groups, shard_rows)
+    return replace(seen, rows=metadata.num_rows, bounds=bounds, has_columns=True, types=types)
+
+
+def _row_groups(metadata: pq.FileMetaData, text: str) -> list[RowGroup]:
+    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    column = paths.index(text)
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return [RowGroup(group.num_rows, group.column(column).total_uncompressed_size) for group in groups]
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that a kept column has in the shards: a dictionary's values, and strings without views."""
+    if pa.types.is_dictionary(kind):
+        return plain_type(kind.value_type)
+    return pa.string() if pa.types.is_string_view(kind) else kind
+
+
+def _requested(columns: Columns) -> list[str]:
+    return [columns.text, *([columns.id] if columns.id is not None else []), *columns.keep]
+
+
+def _string_types(columns: Columns) -> dict[str, pa.DataType]:
+    return dict.fromkeys(["id", *columns.keep], pa.string())
+
+
+def _with_column_problem(seen: Survey, problem: str | None) -> Survey:
+    return replace(seen, has_columns=True, column_problem=problem, error=problem)
+
+
+def _name_problem(columns: Columns, names: Sequence[str]) -> str | None:
+    requested = _requested(columns)
+    if missing := [name for name in requested if name not in names]:
+        return _missing_columns(missing, names)
+    twice = next((name for name in requested if names.count(name) > 1), None)
+    return None if twice is None else f"column '{twice}' is there more than once"
+
+
+def _missing_columns(missing: Sequence[str], names: Iterable[str]) -> str | None:
+    if not missing:
+        return None
+    shown = list(islice(names, SHOWN_NAMES + 1))
+    there = ", ".join(chain(shown[:SHOWN_NAMES], ["…"] if len(shown) > SHOWN_NAMES else []))
+    return f"no column '{missing[0]}'; there are: {there}"
+
+
+def _type_problem(columns: Columns, schema: pa.Schema) -> str | None:
+    text = schema.field(columns.text).type
+    if not is_string(text):
+        return f"column '{columns.text}' is {text}, not string"
+    if columns.id is not None:
+        kind = schema.field(columns.id).type
+        if not (is_string(kind) or pa.types.is_integer(plain_type(kind))):
+            return f"id column '{columns.id}' is {kind}, neither string nor integer"
+    return None
