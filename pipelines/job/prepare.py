@@ -1,20 +1,28 @@
 """Before the work: settles spec, plan and job.json, and finds what is missing from the output.
 
-The output alone decides what is left to do: one listing, and the footers of the streamed files' shards.
+The output alone decides what is left to do: one listing, and a footer for each streamed file.
 """
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 
-from pipelines.corpus.plan import Columns, Plan, check_unchanged, extend_plan, make_plan, plan_from_bytes, plan_to_bytes
-from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, pinned, resolve_spec
+from pipelines.corpus.plan import (
+    Columns,
+    Plan,
+    Unit,
+    check_unchanged,
+    extend_plan,
+    make_plan,
+    plan_from_bytes,
+    plan_to_bytes,
+)
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
-from pipelines.job.tasks import Task
-from pipelines.job.worker import WorkOrder
 from pipelines.output.job_file import JobFile, difference, load_job_file, save_job_file
 from pipelines.output.layout import Output
 from pipelines.output.remaining import Remaining, remaining
 from pipelines.storage import Storage
+from pipelines.version import encorpus_version
 
 # Small units show up soon and lose little to a crash; on a GPU a unit of this many rows takes seconds.
 CPU_SHARD_ROWS = 1000
@@ -32,7 +40,7 @@ class Job:
     inputs: tuple[str, ...]
     output: str
     encoder: EncoderSpec
-    columns: Columns = field(default_factory=lambda: Columns(text="text", id=None, keep=()))
+    columns: Columns = field(default_factory=lambda: Columns(text="text"))
     shard_rows: int | None = None
     workers: tuple[int, int] | None = None
     gpus_per_worker: float = 0.0
@@ -40,15 +48,21 @@ class Job:
     on_bad_row: str = "reject"
     storage: Storage = field(default_factory=Storage)
 
+    @property
+    def unit_rows(self) -> int:
+        """shard_rows, settled."""
+        return self.shard_rows or (GPU_SHARD_ROWS if self.gpus_per_worker else CPU_SHARD_ROWS)
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job that can start: its plan is written, and what is missing is known."""
+    """A job that can start: its plan is written, and what is missing is known. committed: units already there."""
 
     job: Job
     resolved: ResolvedSpec
     plan: Plan
     output: Output
+    committed: int
     remaining: Remaining
 
 
@@ -59,12 +73,51 @@ def prepare(job: Job) -> Prepared:
     """
     resolved = resolve_spec(job.encoder, job.storage.options)
     output = Output(job.output, job.storage)
+    _require_folder(output)
     committed = output.committed()
-    job_file = _job_file(job, resolved)
-    if committed:
-        plan = _plan_so_far(job, job_file, output)
-    else:
-        plan = make_plan(job.inputs, job.columns, job_file.shard_rows, job.storage)
-        job.storage.write_atomic(output.plan_uri, plan_to_bytes(plan))
-    save_job_file(output, job_file)
-    return Prepared(job, resolved, plan, output, remaining(plan, committed, output))
+    ours = _job_file(job, resolved)
+    plan = _extended_plan(job, ours, output) if committed else make_plan(job.inputs, job.columns, job.unit_rows, job.storage)
+    job.storage.write_atomic(output.plan_uri, plan_to_bytes(plan))
+    save_job_file(output, ours)
+    left = remaining(plan, committed, output)
+    if not left.nothing:
+        _clean(output, committed)
+    return Prepared(job, resolved, plan, output, len(committed), left)
+
+
+def _require_folder(output: Output) -> None:
+    if output.storage.exists(output.uri):
+        raise UsageError(f"-o {output.uri}: a file; name a folder")
+
+
+def _job_file(job: Job, resolved: ResolvedSpec) -> JobFile:
+    return JobFile(
+        encoder=resolved.describe(),
+        fingerprint=resolved.fingerprint,
+        columns={**asdict(job.columns), "keep": list(job.columns.keep)},
+        shard_rows=job.unit_rows,
+        inputs=list(job.inputs),
+        encorpus_version=encorpus_version(),
+    )
+
+
+def _extended_plan(job: Job, ours: JobFile, output: Output) -> Plan:
+    """The plan that the output's shards follow, with the input's new files; refuses what does not fit them."""
+    theirs = load_job_file(output)
+    if theirs is None:
+        raise UsageError(f"-o {output.uri}: holds shards, but no job.json; choose another folder")
+    if told := difference(theirs, ours):
+        raise UsageError(f"-o {output.uri}: made otherwise: {told}; use the same options, or another folder")
+    plan = plan_from_bytes(output.storage.read_bytes(output.plan_uri))
+    check_unchanged(plan, job.storage)
+    return extend_plan(plan, job.inputs, job.columns, job.storage)
+
+
+def _clean(output: Output, committed: Collection[Unit]) -> None:
+    """Removes what a killed run left: half-written files, rejects of units without a shard, an outdated manifest."""
+    output.storage.sweep(output.uri)
+    output.storage.sweep(output.state_uri)
+    output.storage.sweep(output.rejects_folder)
+    for unit in output.rejected() - frozenset(committed):
+        output.storage.delete(output.rejects_uri(unit))
+    output.storage.delete(output.manifest_uri)

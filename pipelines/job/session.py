@@ -41,5 +41,10 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
         ray.shutdown()
 
 
+def cluster_total(resource: str) -> float:
+    """How much of a resource ("CPU", "GPU") the connected cluster has."""
+    return ray.cluster_resources().get(resource, 0.0)
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -133,7 +133,8 @@ class EmbedWorker:
         tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
         with self._encoding:
             encoded = self._encoder.encode_tokens(tokens)
-        shard = commit_unit(self._output, self._plan, self._order.fingerprint, rows, tokens, encoded)
+        file, columns = self._plan.files[unit.file], self._plan.schema.names
+        shard = commit_unit(self._output, file, columns, rows, tokens, encoded, self._encoder)
         return Record(
             unit=unit.name,
             outcome=Outcome.DONE,
