@@ -23,7 +23,7 @@ CONFIG_FILES = ("config.json", "electra_config.json", "bert_config.json")
 
 def find_electra(path: Path) -> Path | None:
     """The checkpoint's prefix, if `path` is such a prefix or a folder with a TensorFlow checkpoint in it."""
-    if path.with_name(path.name + ".index").is_file():
+    if Path(f"{path}.index").is_file():
         return path
     if not path.is_dir():
         return None

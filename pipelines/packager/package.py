@@ -44,6 +44,8 @@ def package(checkpoint: str, output: str) -> PackageReport:
     `output`/encorpus.json. Raises UsageError for a checkpoint that cannot be packaged and for an `output`
     that is there already and not an empty folder; StorageError when `output` cannot be written.
     """
+    if "://" in output:
+        raise UsageError(f"{output}: packaging writes to a local folder; copy that to where it is to be served from")
     target = Path(output)
     _require_free(target)
     read = read_checkpoint(Path(checkpoint))

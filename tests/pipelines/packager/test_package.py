@@ -7,7 +7,7 @@ from packaged_model import PackagedModel
 from small_checkpoints import BERT, VOCABULARY, random_tensors, write_hugging_face, write_vocabulary
 
 from pipelines.errors import StorageError, UsageError
-from pipelines.packager.package import package
+from pipelines.packager.package import package, read_checkpoint
 
 
 @pytest.fixture
@@ -43,6 +43,11 @@ def test_an_output_that_is_there_is_left_alone(source: Path, tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "output").iterdir()] == ["mine"]
 
 
+def test_an_output_that_is_not_local_is_refused(source: Path) -> None:
+    with pytest.raises(UsageError, match="local folder"):
+        package(str(source), "s3://bucket/model")
+
+
 def test_an_output_below_a_file_is_an_error(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"):
@@ -64,6 +69,11 @@ def test_an_unusable_vocabulary_is_refused_and_leaves_nothing(
     with pytest.raises(UsageError, match=said):
         package(str(source), str(tmp_path / "output"))
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_the_current_folder_can_hold_the_checkpoint(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(source)
+    assert read_checkpoint(Path()).architecture.width == BERT["hidden_size"]
 
 
 def test_a_checkpoint_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A packaged model offers what the TF-Hub encoder API promises, and trains."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,24 +98,27 @@ def test_special_tokens_are_told(packaged: PackagedModel) -> None:
     }
 
 
-def test_fine_tuning_changes_the_weights_and_the_result_embeds(packaged: PackagedModel, tmp_path: Any) -> None:
-    inputs = {name: tf_keras.Input([8], dtype=tf.int32, name=name) for name in random_inputs(0, [1], 1, 2)}
+def test_fine_tuning_changes_the_weights_and_the_result_embeds(packaged: PackagedModel, tmp_path: Path) -> None:
+    preprocessor = hub.load(str(packaged.folder / "preprocess"))
     encoder = hub.KerasLayer(str(packaged.folder), trainable=True)
-    pooled = encoder(inputs)["pooled_output"]
-    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, activation="sigmoid")(pooled))
+    texts = tf_keras.Input([], dtype=tf.string)
+    tokens = hub.KerasLayer(preprocessor.tokenize)(texts)
+    packed = hub.KerasLayer(preprocessor.bert_pack_inputs, arguments={"seq_length": 12})([tokens])
+    pooled = encoder(packed)["pooled_output"]
+    model = tf_keras.Model(texts, tf_keras.layers.Dense(1, activation="sigmoid")(pooled))
     model.compile(tf_keras.optimizers.legacy.Adam(1e-2), "binary_crossentropy")
     before = {weight.name: weight.numpy() for weight in encoder.trainable_weights}
-    batch = random_inputs(0, [8, 5, 3, 2], 8, packaged.config["vocab_size"])
-    model.fit(batch, np.array([0, 1, 0, 1]), epochs=3, verbose="0")
+    model.fit(np.array(TEXTS, dtype=object), np.array([0, 1, 0, 1]), epochs=3, verbose="0")
 
     unchanged = {w.name for w in encoder.trainable_weights if np.array_equal(before[w.name], w.numpy())}
     assert len(before) == len(packaged.encoder.trainable_variables)
     # A key's bias moves all scores of a query alike, which the softmax undoes: its gradient is zero but for rounding.
     assert all("/key/bias" in name for name in unchanged)
-    tf_keras.Model(inputs, pooled).save(str(tmp_path / "tuned"))
-    tuned = tf.saved_model.load(str(tmp_path / "tuned"))
-    vectors = tuned({name: tf.constant(values) for name, values in batch.items()}, training=False)
-    np.testing.assert_allclose(vectors, encoder(batch, training=False)["pooled_output"], atol=1e-5)
+    embedder = tf_keras.Model(texts, pooled)
+    embedder.save(str(tmp_path / "tuned"))
+    tuned: Any = tf.saved_model.load(str(tmp_path / "tuned"))
+    vectors = tuned(tf.constant(TEXTS), training=False)
+    np.testing.assert_allclose(vectors, embedder(tf.constant(TEXTS), training=False), atol=1e-5)
 
 
 def test_recommendations_are_left_out_where_the_source_has_none(packaged: PackagedModel) -> None:
