@@ -1,4 +1,8 @@
 """The output: shards, rejects, job.json, manifest; and what can be told, proved and found from these files alone.
 
+`layout` names everything. Written, in this order: `job_file`, `rejects`, `shard` (its parts in `vectors`,
+`shard_info`, `seal`), `manifest`. Read back: `planned` (job and plan), `footers`, `remaining`, `status`, `search`,
+and `verify`, whose checks are `check_shard`, `check_files`, `check_manifest` and `check_input`.
+
 Plain files: no Ray and no TensorFlow in here.
 """

@@ -1,13 +1,22 @@
 """The names of everything below OUTPUT, and what one listing of it tells."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipelines.corpus.plan_types import Unit
 from pipelines.storage import Storage
 
-SHARD_NAME = re.compile(r"part-(\d{6,})-(\d{6,})\.parquet")
+SHARD_NAME = re.compile(r"part-(\d{6,})-(\d{6,})\.parquet", re.ASCII)
 STATE_FOLDER = "_encorpus"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """units: those whose shards are there. strangers: other names, which readers would take for rows too."""
+
+    units: frozenset[Unit]
+    strangers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,15 +59,27 @@ class Output:
         """The unit's rejects."""
         return self.storage.join(self.rejects_folder, f"{unit.name}.parquet")
 
+    def listing(self) -> Listing:
+        """What is in the output folder, by one listing; names that start with `_` or `.` do not count."""
+        return _sorted_out(name for name in self.storage.names(self.uri) if not name.startswith(("_", ".")))
+
     def committed(self) -> frozenset[Unit]:
         """The units whose shards are there, by one listing."""
-        return _units(self.storage.names(self.uri))
+        return self.listing().units
 
     def rejected(self) -> frozenset[Unit]:
-        """The units that have a rejects file, by one listing."""
-        return _units(self.storage.names(self.rejects_folder))
+        """The units that have a rejects file, by one listing; some of them may not be committed."""
+        return _sorted_out(self.storage.names(self.rejects_folder)).units
 
 
-def _units(names: list[str]) -> frozenset[Unit]:
-    matches = filter(None, map(SHARD_NAME.fullmatch, names))
-    return frozenset(Unit(int(match[1]), int(match[2])) for match in matches)
+def _sorted_out(names: Iterable[str]) -> Listing:
+    units: set[Unit] = set()
+    strangers: list[str] = []
+    for name in names:
+        match = SHARD_NAME.fullmatch(name)
+        unit = Unit(int(match[1]), int(match[2])) if match else None
+        if unit is not None and name == f"{unit.name}.parquet":
+            units.add(unit)
+        else:
+            strangers.append(name)
+    return Listing(frozenset(units), tuple(strangers))

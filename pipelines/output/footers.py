@@ -1,0 +1,17 @@
+"""What the shards of an output say of themselves, read from their footers in a few threads."""
+
+from collections.abc import Iterable, Iterator
+
+from pipelines.corpus.plan_types import Unit
+from pipelines.output.layout import Output
+from pipelines.output.pool_map import pool_map
+from pipelines.output.shard import read_info
+from pipelines.output.shard_info import ShardInfo
+
+# Small ranged reads, which wait for the store and not for the processor.
+FOOTERS_AT_ONCE = 32
+
+
+def read_footers(output: Output, units: Iterable[Unit]) -> Iterator[ShardInfo]:
+    """The footers of these units' shards, in order. Raises StorageError at the first that is no whole shard."""
+    return pool_map(lambda unit: read_info(output.storage, output.shard_uri(unit)), units, FOOTERS_AT_ONCE)

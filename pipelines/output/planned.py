@@ -1,0 +1,42 @@
+"""What an output was to hold: its job and plan, read back."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipelines.corpus.plan_file import plan_from_bytes
+from pipelines.corpus.plan_types import Columns, Plan
+from pipelines.errors import StorageError, UsageError
+from pipelines.output.job_file import JobFile, load_job_file
+from pipelines.output.layout import Output
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An output's job.json and plan.parquet."""
+
+    job: JobFile
+    plan: Plan
+
+    @property
+    def columns(self) -> Columns:
+        """The input columns that the job reads."""
+        plain = self.job.columns
+        return Columns(plain["text"], plain["id"], tuple(plain["keep"]))
+
+    @property
+    def sequence(self) -> bool:
+        """Whether a row's embedding is a vector a token."""
+        return self.job.encoder["pooling"] == "sequence"
+
+
+def load_planned(output: Output) -> Planned:
+    """Reads both. Raises UsageError when there is no output of encorpus, StorageError when a file is damaged."""
+    job = load_job_file(output)
+    if job is None or not output.storage.exists(output.plan_uri):
+        raise UsageError(f"{output.uri}: not an output of encorpus embed: it has no _encorpus/job.json or plan.parquet")
+    data = output.storage.read_bytes(output.plan_uri)
+    try:
+        return Planned(job, plan_from_bytes(data))
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        raise StorageError(f"{output.plan_uri}: not a plan of encorpus; put the right one back") from None

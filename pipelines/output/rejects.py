@@ -1,0 +1,26 @@
+"""A unit's rejects file: the rows that are not in its shard, each with its reason."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.errors import StorageError
+from pipelines.storage import Storage
+
+
+def rejects_bytes(rejects: pa.Table) -> bytes:
+    """The file of a table of REJECT_SCHEMA; its pages carry checksums."""
+    sink = io.BytesIO()
+    pq.write_table(rejects, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def read_rejects(storage: Storage, uri: str, columns: list[str] | None = None) -> pa.Table:
+    """The rejects that a file holds, or some columns of them. Raises StorageError when it cannot be read."""
+    data = storage.read_bytes(uri)
+    try:
+        return pq.read_table(pa.BufferReader(data), columns=columns, page_checksum_verification=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise StorageError(f"{uri}: not a whole rejects file ({reason}); delete its shard and embed again") from None
