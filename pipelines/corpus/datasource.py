@@ -3,7 +3,9 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -63,19 +65,23 @@ class CorpusDatasource(Datasource):
         return [task for file in self._plan.files for task in self._tasks_of(file, per_task_row_limit)]
 
     def _tasks_of(self, file: CorpusFile, row_limit: int | None) -> Iterator[ReadTask]:
-        # A task carries the plan of its own file only, so that a large corpus does not travel with each task.
-        alone = Plan((file,), self._plan.shard_rows, self._plan.schema)
-        schema = row_schema(self._plan)
         metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=(file.uri,), exec_stats=None)
-        if file.streamed:
-            yield ReadTask(partial(_read_file, alone, self._columns, self._storage), metadata, schema, row_limit)
-        for unit in self._plan.units_of(file):
-            read = partial(_read_unit, alone, unit, self._columns, self._storage)
-            yield ReadTask(read, metadata, schema, row_limit)
+        for part in _parts(file):
+            # A task carries its own part of the plan only: a large corpus does not travel with each task.
+            plan = Plan((part,), self._plan.shard_rows, self._plan.schema)
+            read = partial(_read_file if part.streamed else _read_unit, plan, self._columns, self._storage)
+            yield ReadTask(read, metadata, row_schema(self._plan), row_limit)
 
 
-def _read_unit(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> Iterable[pa.Table]:
-    return [_good_rows(read_slice(plan, unit, columns, storage))]
+def _parts(file: CorpusFile) -> Iterable[CorpusFile]:
+    """The file as if each of its slices were all of it. Its number stays, and so do the rows' ids and positions."""
+    if file.bounds is None:
+        return [file]
+    return (replace(file, bounds=bounds) for bounds in pairwise(file.bounds))
+
+
+def _read_unit(plan: Plan, columns: Columns, storage: Storage) -> Iterable[pa.Table]:
+    return [_good_rows(read_slice(plan, Unit(0, 0), columns, storage))]
 
 
 def _read_file(plan: Plan, columns: Columns, storage: Storage) -> Iterable[pa.Table]:

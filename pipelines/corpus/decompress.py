@@ -14,6 +14,7 @@ import zstandard
 # Compressed bytes a step. What a step may expand to is bounded by it (32 MiB at worst, for zstd), and what lies
 # before a damage in the same step is lost.
 STEP_BYTES = 1024
+MAX_BZ2_CHUNK = 1 << 20
 PLAIN_BYTES = 1 << 18
 GZIP_WINDOW_BITS = 31
 
@@ -47,9 +48,7 @@ def content_chunks(file: BinaryIO, compression: str | None) -> Iterator[bytes]:
                 if compression == "gzip" and ended_one and not (data := data.lstrip(b"\0")):
                     break
                 decoder = DECODERS[compression]()
-            chunk = _decode(decoder, data, compression)
-            if chunk:
-                yield chunk
+            yield from _decode(decoder, data, compression)
             data = b""
             if decoder.eof:
                 data, decoder, ended_one = decoder.unused_data, None, True
@@ -57,8 +56,14 @@ def content_chunks(file: BinaryIO, compression: str | None) -> Iterator[bytes]:
         raise BrokenStreamError(f"truncated {compression} stream")
 
 
-def _decode(decoder: Any, data: bytes, compression: str) -> bytes:
+def _decode(decoder: Any, data: bytes, compression: str) -> Iterator[bytes]:
     try:
-        return decoder.decompress(data)
+        if compression != "bz2":
+            yield decoder.decompress(data)
+            return
+        # 40 bytes of bz2 can be 46 MB: here the output has to be bounded by itself.
+        yield decoder.decompress(data, MAX_BZ2_CHUNK)
+        while not (decoder.eof or decoder.needs_input):
+            yield decoder.decompress(b"", MAX_BZ2_CHUNK)
     except DECODER_ERRORS as error:
         raise BrokenStreamError(f"broken {compression} stream: {error}") from None

@@ -146,7 +146,7 @@ def _number(
     files: list[CorpusFile] = []
     for number, seen in enumerate(surveys, first):
         error = seen.error
-        if error is None:
+        if error is None and seen.types:
             schema, error = _merge(schema, _schema_of(seen.types, schema.names), fixed)
         files.append(
             CorpusFile(

@@ -22,7 +22,7 @@ def read_slice(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> Un
 
     Raises StorageError when the file cannot be read for now, InputChangedError when it is not the one planned.
     """
-    file = plan.file_of(unit)
+    file = plan.files[unit.file]
     builder = RowBuilder(plan, file, columns)
     if file.error is not None:
         builder.reject_file(file.error)

@@ -25,7 +25,7 @@ SHOWN_NAMES = 20
 class Survey:
     """What planning has to know of a file.
 
-    types: of the id and kept columns that it has, as they will be in the shards. error: why it cannot be read.
+    types: of the id and kept columns, as they will be in the shards; empty for a file without rows or broken. error: why it cannot be read.
     column_problem: what is wrong with its columns; for JSON Lines, whose rows may differ, as far as was looked.
     has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
     """
@@ -89,7 +89,7 @@ def _survey_json(seen: Survey, columns: Columns, sample: bytes) -> Survey:
         seen,
         has_columns=bool(names),
         column_problem=_missing_columns(missing, names) if names else None,
-        types=_string_types(columns),
+        types=_string_types(columns) if sample else {},
     )
 
 
@@ -99,11 +99,11 @@ def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
             header = next(csv_records(content_chunks(file, seen.compression), csv_delimiter(seen.entry.uri)), None)
         except BrokenStreamError as error:
             return replace(seen, error=f"no header: {error}")
-    seen = replace(seen, types=_string_types(columns))
     if header is None:
         return seen
     if header.fields is None:
         return replace(seen, error=f"no header: {header.problem}")
+    seen = replace(seen, types=_string_types(columns))
     return _with_column_problem(seen, _name_problem(columns, header.fields))
 
 

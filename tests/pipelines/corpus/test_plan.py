@@ -1,0 +1,274 @@
+"""The plan: which files, in which order, cut how, and what it says of bad input."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.corpus.plan import (
+    Columns,
+    CorpusFile,
+    Plan,
+    Unit,
+    check_unchanged,
+    extend_plan,
+    make_plan,
+    plan_from_bytes,
+    plan_to_bytes,
+)
+from pipelines.errors import InputChangedError, StorageError, UsageError
+from tests.pipelines.corpus.reading import STORAGE, TEXT, json_lines, numbered, plan_of, read_plan, rejects_of
+
+FILES = st.builds(
+    CorpusFile,
+    number=st.integers(0, 999),
+    uri=st.text(st.characters(exclude_categories=["Cs"])),
+    size=st.integers(0, 1 << 62),
+    version=st.text("0123456789abcdef-"),
+    format=st.sampled_from(["parquet", "jsonl", "csv", "text"]),
+    compression=st.none() | st.just("gzip"),
+    rows=st.none() | st.integers(0, 1 << 62),
+    bounds=st.none() | st.lists(st.integers(0, 1 << 62), min_size=2).map(tuple),
+    error=st.none() | st.just("broken"),
+)
+SCHEMAS = st.sampled_from(
+    [pa.schema([("id", pa.int64()), ("tags", pa.list_(pa.string()))]), pa.schema([("id", pa.string())])]
+)
+
+
+def write_parquet(path: Path, groups: int = 1, **columns: object) -> Path:
+    table = pa.table(columns)
+    pq.write_table(table, path, row_group_size=max(table.num_rows // groups, 1))
+    return path
+
+
+def write_text(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def usage_error(*inputs: Path, columns: Columns = TEXT) -> str:
+    with pytest.raises(UsageError) as caught:
+        plan_of(*inputs, columns=columns)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@given(st.lists(FILES, max_size=5), st.integers(1, 1 << 40), SCHEMAS)
+def test_a_plan_survives_its_file(files: list[CorpusFile], shard_rows: int, schema: pa.Schema):
+    plan = Plan(tuple(files), shard_rows, schema)
+    assert plan_from_bytes(plan_to_bytes(plan)) == plan
+    assert plan_to_bytes(plan_from_bytes(plan_to_bytes(plan))) == plan_to_bytes(plan)
+
+
+def test_a_units_name_has_six_digits_of_file_and_slice():
+    assert Unit(12, 3456).name == "part-000012-003456"
+
+
+def test_files_are_numbered_in_the_order_of_the_inputs_and_sorted_in_each(tmp_path: Path):
+    for name in ("b/2.txt", "b/1.txt", "a.txt"):
+        (tmp_path / "b").mkdir(exist_ok=True)
+        write_text(tmp_path / name, "x\n")
+    plan = plan_of(tmp_path / "b", tmp_path / "a.txt")
+    assert [(file.number, Path(file.uri).name) for file in plan.files] == [(0, "1.txt"), (1, "2.txt"), (2, "a.txt")]
+
+
+def test_formats_and_compressions_follow_from_names(tmp_path: Path):
+    content = {"csv": b"text\n", "tsv": b"text\n"}
+    for name in ("a.jsonl", "b.NDJSON", "c.json.gz", "d.csv", "e.tsv.gz", "f.txt", "g.text.gz"):
+        raw = content.get(name.split(".")[1], b"")
+        (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    assert [(file.format, file.compression, file.streamed) for file in plan_of(tmp_path).files] == [
+        ("jsonl", None, False),
+        ("jsonl", None, False),
+        ("jsonl", "gzip", True),
+        ("csv", None, True),
+        ("csv", "gzip", True),
+        ("text", None, False),
+        ("text", "gzip", True),
+    ]
+
+
+def test_parquet_is_cut_by_row_groups(tmp_path: Path):
+    path = write_parquet(tmp_path / "a.parquet", groups=4, text=["x"] * 100)
+    file = plan_of(path, shard_rows=50).files[0]
+    assert (file.rows, file.bounds) == (100, (0, 50, 100))
+
+
+def test_lines_are_cut_by_their_mean_length(tmp_path: Path):
+    path = write_text(tmp_path / "a.txt", "123456789\n" * 100)
+    assert plan_of(path, shard_rows=50).files[0].bounds == (0, 500, 1000)
+
+
+def test_files_without_rows_have_one_slice_without_rows(tmp_path: Path):
+    for name in ("a.txt", "b.jsonl", "c.csv", "d.jsonl.gz"):
+        (tmp_path / name).touch()
+    write_parquet(tmp_path / "e.parquet", text=pa.array([], pa.string()))
+    units = list(read_plan(plan_of(tmp_path)))
+    assert [(unit.unit.name, unit.rows_in, unit.start, unit.stop, unit.last) for unit in units] == [
+        (f"part-00000{number}-000000", 0, 0, 0, True) for number in range(5)
+    ]
+
+
+def test_the_same_files_give_the_same_plan(tmp_path: Path):
+    for number in range(50):
+        write_parquet(tmp_path / f"{number}.parquet", text=["x"] * number)
+    assert plan_to_bytes(plan_of(tmp_path)) == plan_to_bytes(plan_of(tmp_path))
+
+
+def test_a_file_given_twice_is_refused(tmp_path: Path):
+    path = write_text(tmp_path / "a.txt", "x")
+    assert usage_error(tmp_path, path) == f"{path}: given twice; each file belongs to the corpus once"
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path):
+    for name in ("a.docx", "b.parquet.gz", "c"):
+        message = usage_error(write_text(tmp_path / name, ""))
+        assert f"{name}: unknown format" in message and ".parquet" in message
+
+
+def test_no_inputs_are_refused():
+    with pytest.raises(UsageError, match="no input given"):
+        make_plan([], TEXT, 10, STORAGE)
+
+
+def test_a_column_in_no_file_is_refused_with_those_there_are(tmp_path: Path):
+    parquet = write_parquet(tmp_path / "a.parquet", body=["x"], title=["y"])
+    lines = tmp_path / "b.jsonl"
+    lines.write_bytes(json_lines([{"body": "x"}]))
+    table = write_text(tmp_path / "c.csv", "body,title\nx,y\n")
+    assert usage_error(parquet) == f"{parquet}: no column 'text'; there are: body, title"
+    assert usage_error(lines) == f"{lines}: no column 'text'; there are: body"
+    assert usage_error(table) == f"{table}: no column 'text'; there are: body, title"
+    assert "no column 'url'" in usage_error(tmp_path, columns=Columns("body", keep=("url",)))
+    assert "no column 'key'" in usage_error(tmp_path, columns=Columns("body", id="key"))
+
+
+def test_a_column_of_a_wrong_type_in_every_file_is_refused(tmp_path: Path):
+    path = write_parquet(tmp_path / "a.parquet", text=[1, 2], blob=[b"x", b"y"], score=[0.5, 1.5], body=["x", "y"])
+    assert usage_error(path) == f"{path}: column 'text' is int64, not string"
+    assert "column 'blob' is binary, not string" in usage_error(path, columns=Columns("blob"))
+    assert "id column 'score' is double" in usage_error(path, columns=Columns("body", id="score"))
+
+
+def test_a_column_missing_in_one_file_of_many_is_that_files_error(tmp_path: Path):
+    write_parquet(tmp_path / "a.parquet", text=["x"])
+    write_parquet(tmp_path / "b.parquet", body=["x"])
+    write_text(tmp_path / "c.csv", "body\nx\n")
+    plan = plan_of(tmp_path)
+    assert [file.error for file in plan.files] == [None, *["no column 'text'; there are: body"] * 2]
+    assert [list(plan.units_of(file)) for file in plan.files[1:]] == [[Unit(1, 0)], [Unit(2, 0)]]
+
+
+def test_a_broken_file_is_an_error_of_its_own(tmp_path: Path):
+    good = write_parquet(tmp_path / "a.parquet", text=["x"])
+    (tmp_path / "b.parquet").write_bytes(good.read_bytes()[:-20])
+    (tmp_path / "c.parquet").touch()
+    (tmp_path / "d.csv.gz").write_bytes(gzip.compress(b"text\nx\n")[:12])
+    units = list(read_plan(plan_of(tmp_path)))
+    assert [unit.table.num_rows for unit in units] == [1, 0, 0, 0]
+    broken = rejects_of(units)
+    assert [reject["row"] for reject in broken] == [None, None, None]
+    assert [reject["reason"].split(":")[0] for reject in broken] == [
+        "not a readable Parquet file",
+        "not a readable Parquet file",
+        "no header",
+    ]
+
+
+def test_a_corpus_of_one_broken_file_is_planned(tmp_path: Path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    assert plan_of(tmp_path).files[0].error is not None
+
+
+def test_a_sparse_kept_key_beyond_the_first_mib_is_no_mistake(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(json_lines([{"text": "x" * 2_000_000}, {"text": "y", "url": "u"}]))
+    assert plan_of(path, columns=Columns("text", keep=("url",))).files[0].error is None
+
+
+def test_plain_text_has_no_columns_to_keep(tmp_path: Path):
+    path = write_text(tmp_path / "a.txt", "x")
+    assert "plain text has no columns" in usage_error(path, columns=Columns("text", keep=("url",)))
+    assert "plain text has no columns" in usage_error(path, columns=Columns("text", id="key"))
+
+
+@pytest.mark.parametrize("name", ["id", "embedding", "row"])
+def test_a_kept_name_that_the_shards_use_is_refused(tmp_path: Path, name: str):
+    path = write_parquet(tmp_path / "a.parquet", text=["x"], **{name: ["y"]})
+    assert f"cannot keep column '{name}'" in usage_error(path, columns=Columns("text", keep=(name,)))
+
+
+def test_column_types_widen_until_all_files_fit(tmp_path: Path):
+    keep = Columns("text", "key", ("size",))
+    write_parquet(tmp_path / "a.parquet", text=["x"], key=pa.array([1], pa.int16()), size=pa.array([None], pa.null()))
+    write_parquet(tmp_path / "b.parquet", text=["x"], key=[2], size=pa.array([1], pa.int32()))
+    write_parquet(tmp_path / "c.parquet", text=["x"], key=pa.array([3], pa.uint8()), size=[1 << 40])
+    write_parquet(tmp_path / "d.parquet", text=["x"], key=["4"], size=[1])
+    plan = plan_of(tmp_path, columns=keep)
+    assert plan.schema == pa.schema([("id", pa.int64()), ("size", pa.int64())])
+    assert [file.error for file in plan.files] == [None] * 3 + ["column 'id' is string, but int64 in the files before"]
+    units = list(read_plan(plan, keep))
+    assert pa.concat_tables(unit.table for unit in units).select(["id", "size"]).to_pylist() == [
+        {"id": 1, "size": None},
+        {"id": 2, "size": 1},
+        {"id": 3, "size": 1 << 40},
+    ]
+
+
+def test_new_files_are_appended_under_the_next_numbers(tmp_path: Path):
+    write_text(tmp_path / "b.txt", "x")
+    plan = plan_of(tmp_path)
+    assert extend_plan(plan, [str(tmp_path)], TEXT, STORAGE) is plan
+    write_text(tmp_path / "a.txt", "y")
+    extended = extend_plan(plan, [str(tmp_path)], TEXT, STORAGE)
+    assert extended.files[0] == plan.files[0]
+    assert [(file.number, Path(file.uri).name) for file in extended.files] == [(0, "b.txt"), (1, "a.txt")]
+
+
+def test_new_files_do_not_change_the_shards_types(tmp_path: Path):
+    columns = Columns("text", keep=("size",))
+    write_parquet(tmp_path / "a.parquet", text=["x"], size=pa.array([1], pa.int32()))
+    plan = plan_of(tmp_path, columns=columns)
+    write_parquet(tmp_path / "b.parquet", text=["x"], size=[1 << 40])
+    write_parquet(tmp_path / "c.parquet", text=["x"], size=pa.array([1], pa.int16()))
+    extended = extend_plan(plan, [str(tmp_path)], columns, STORAGE)
+    assert extended.schema == plan.schema
+    assert [file.error for file in extended.files] == [
+        None,
+        "column 'size' is int64, but int32 in the files before",
+        None,
+    ]
+
+
+def test_changed_and_vanished_files_are_named(tmp_path: Path):
+    paths = [write_text(tmp_path / f"{number}.txt", "x") for number in range(5)]
+    plan = plan_of(tmp_path)
+    check_unchanged(plan, STORAGE)
+    paths[0].unlink()
+    write_text(paths[1], "longer")
+    os.utime(paths[2], ns=(1, 1))
+    paths[3].unlink()
+    with pytest.raises(InputChangedError) as caught:
+        check_unchanged(plan, STORAGE)
+    assert str(caught.value).startswith(
+        f"{paths[0]} is gone, {paths[1]} has changed, {paths[2]} has changed and 1 more since the plan was made"
+    )
+
+
+def test_a_file_that_goes_missing_while_planning_is_a_storage_error(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(json_lines(numbered(3)))
+
+    class Vanishing(type(STORAGE)):
+        def open(self, uri: str):
+            path.unlink(missing_ok=True)
+            return super().open(uri)
+
+    with pytest.raises(StorageError, match="cannot read: No such file"):
+        make_plan([str(path)], TEXT, 10, Vanishing())
