@@ -126,9 +126,9 @@ if PUBLISHED.is_dir():
     )
     texts = st.lists(st.one_of(st.text(), st.lists(hostile).map("".join), st.from_regex(r"[\w ,.!]{,80}")), max_size=8)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(texts=texts, first=st.integers(1, 20), second=st.integers(1, 20))
-    @example(texts=["word" * 250_000, "a b " * 100_000], first=9, second=64)
+    @example(texts=["word" * 250_000, "a b " * 5_000], first=9, second=64)
     def test_any_text_gives_the_ids_of_the_published_preprocessor(
         both: tuple[Any, BertPreprocessor], texts: list[str], first: int, second: int
     ) -> None:
