@@ -52,19 +52,19 @@ def write_manifest(output: Output, known: Mapping[str, ShardInfo]) -> Manifest:
     committed = sorted(output.committed(), key=lambda unit: (unit.file, unit.slice))
     read = read_footers(output, (unit for unit in committed if unit.name not in known))
     infos = {**known, **{info.unit: info for info in read}}
-    manifest = make_manifest(infos[unit.name] for unit in committed)
+    fingerprint = next(iter(infos.values())).fingerprint if infos else ""
+    manifest = make_manifest(fingerprint, (entry_of(infos[unit.name]) for unit in committed))
     output.storage.write_atomic(output.manifest_uri, manifest_to_bytes(manifest))
     return manifest
 
 
-def make_manifest(infos: Iterable[ShardInfo]) -> Manifest:
-    """The manifest of these shards, which stand in order and share one fingerprint."""
-    infos = list(infos)
-    shards = tuple(entry_of(info) for info in infos)
+def make_manifest(fingerprint: str, shards: Iterable[ShardEntry]) -> Manifest:
+    """The manifest of these shards, which stand in order and are of one fingerprint."""
+    shards = tuple(shards)
     filled = [shard for shard in shards if shard.rows]
     rows = sum(shard.rows for shard in filled)
     return Manifest(
-        fingerprint=infos[0].fingerprint if infos else "",
+        fingerprint=fingerprint,
         units=len(shards),
         rows=rows,
         rejects=sum(shard.rejects for shard in shards),

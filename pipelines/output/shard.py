@@ -16,7 +16,6 @@ from pipelines.output.vectors import Vectors, embedding_type, vector_array, vect
 from pipelines.storage import Storage
 
 __all__ = [
-    "OWN_COLUMNS",
     "ShardInfo",
     "Vectors",
     "read_columns",
@@ -24,10 +23,8 @@ __all__ = [
     "shard_bytes",
     "shard_schema",
     "shard_table",
+    "stored_schema",
 ]
-
-# What a shard has beside the kept columns, none of which can therefore be called so.
-OWN_COLUMNS = ("id", "tokens", "truncated", "embedding")
 
 # Vectors are read as a whole: with large pages they are read several times faster.
 PAGE_BYTES = 8 << 20
@@ -86,6 +83,11 @@ def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo
     return data, replace(info, checksum=seal(data), bytes=data.nbytes)
 
 
+def stored_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema as it comes back from Parquet, which knows fewer types and names than Arrow."""
+    return pq.read_schema(_empty_file(schema)).remove_metadata()
+
+
 def read_info(storage: Storage, uri: str) -> ShardInfo:
     """What the shard's footer says, by one or two small reads. Raises StorageError when it is no whole shard."""
     entry = storage.entry(uri)
@@ -134,7 +136,11 @@ def _norms(vectors: np.ndarray, info: ShardInfo) -> dict[str, float]:
 
 def _leaves(schema: pa.Schema) -> list[str]:
     """The Parquet paths of the schema's leaf columns."""
+    stored = pq.read_metadata(_empty_file(schema)).schema
+    return [stored.column(number).path for number in range(len(stored))]
+
+
+def _empty_file(schema: pa.Schema) -> io.BytesIO:
     empty = io.BytesIO()
     pq.write_table(schema.empty_table(), empty)
-    stored = pq.read_metadata(empty).schema
-    return [stored.column(number).path for number in range(len(stored))]
+    return empty

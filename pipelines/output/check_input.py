@@ -1,0 +1,118 @@
+"""Checks of the output against its corpus, which is read again: every row is where its input says, and no other."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+
+from pipelines.corpus.plan_types import CorpusFile, Unit
+from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
+from pipelines.errors import EncorpusError
+from pipelines.output.layout import Output
+from pipelines.output.planned import Planned
+from pipelines.output.pool_map import pool_map
+from pipelines.output.rejects import read_rejects
+from pipelines.output.shard import read_columns, read_info
+from pipelines.output.violation import Violation
+
+# Each has a unit's rows in memory twice, those of the corpus and those of the shard.
+UNITS_AT_ONCE = 4
+
+# Looks at files wait for the store, and not for the processor.
+LOOKS_AT_ONCE = 32
+
+
+def check_input(planned: Planned, output: Output, units: Collection[Unit]) -> Iterator[Violation]:
+    """Reads the corpus again and compares ids, kept columns and rejects with those of the committed units."""
+    by_file: defaultdict[int, list[Unit]] = defaultdict(list)
+    for unit in sorted(units, key=lambda unit: (unit.file, unit.slice)):
+        by_file[unit.file].append(unit)
+    sound: list[CorpusFile] = []
+    for file, change in pool_map(lambda file: (file, _change(file, output)), planned.plan.files, LOOKS_AT_ONCE):
+        if change is None:
+            sound.append(file)
+        else:
+            yield Violation(file.uri, change)
+    cut = [(file, [unit]) for file in sound if not file.streamed for unit in by_file[file.number]]
+    streamed = [(file, by_file[file.number]) for file in sound if file.streamed]
+    for found in pool_map(lambda part: list(_check_part(planned, output, *part)), [*cut, *streamed], UNITS_AT_ONCE):
+        yield from found
+
+
+def _change(file: CorpusFile, output: Output) -> str | None:
+    """What keeps a corpus file from being compared."""
+    entry = output.storage.entry(file.uri)
+    if entry is None:
+        return "is gone since the plan was made; its rows cannot be compared"
+    if (entry.size, entry.version) != (file.size, file.version):
+        return "has changed since the plan was made; its rows cannot be compared"
+    return None
+
+
+def _check_part(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[Violation]:
+    """Compares one unit of a file that is cut, or all units of a streamed one."""
+    try:
+        left = dict.fromkeys(units)
+        for rows in _rows_of(planned, output, file, units):
+            if rows.unit in left:
+                del left[rows.unit]
+                yield from _compare(planned, output, rows)
+    except EncorpusError as error:
+        yield Violation(file.uri, str(error))
+        return
+    for unit in left:
+        yield Violation(f"{unit.name}.parquet", f"{file.uri} has no such slice")
+
+
+def _rows_of(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[UnitRows]:
+    if file.streamed:
+        yield from stream_slices(planned.plan, file, planned.columns, output.storage, stripe=0, stripes=1, done=())
+    else:
+        for unit in units:
+            yield read_slice(planned.plan, unit, planned.columns, output.storage)
+
+
+def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Violation]:
+    shard = f"{rows.unit.name}.parquet"
+    names = planned.plan.schema.names
+    try:
+        info = read_info(output.storage, output.shard_uri(rows.unit))
+        found = read_columns(output.storage, output.shard_uri(rows.unit), names)
+        rejects = _rejects(output, rows.unit) if info.rejects else REJECT_SCHEMA.empty_table()
+    except EncorpusError as error:
+        yield Violation(shard, str(error))
+        return
+    if (info.start, info.stop, info.last) != (rows.start, rows.stop, rows.last):
+        yield Violation(
+            shard, f"covers {info.start} to {info.stop}, where the input's slice is {rows.start} to {rows.stop}"
+        )
+    if told := _difference(found, rows.table.select(names)):
+        yield Violation(shard, told)
+    if told := _difference(rejects, rows.rejects):
+        yield Violation(f"_encorpus/rejects/{shard}", told)
+
+
+def _rejects(output: Output, unit: Unit) -> pa.Table:
+    return read_rejects(output.storage, output.rejects_uri(unit))
+
+
+def _difference(found: pa.Table, due: pa.Table) -> str | None:
+    """Where the output's rows first differ from the input's."""
+    if found.num_rows != due.num_rows:
+        return f"holds {found.num_rows} rows, where the input gives {due.num_rows}"
+    for name in due.schema.names:
+        ours, theirs = found[name], due[name]
+        if ours.equals(theirs):
+            continue
+        # As texts, since a NaN is not equal to itself.
+        pairs = enumerate(zip(ours.to_pylist(), theirs.to_pylist(), strict=True))
+        first = next((place for place, (one, other) in pairs if repr(one) != repr(other)), None)
+        if first is not None:
+            values = f"{_short(ours[first])}, where {_short(theirs[first])} is due"
+            return f"its {name} in row {first} is not the input's: {values}"
+    return None
+
+
+def _short(value: pa.Scalar) -> str:
+    return repr(value.as_py())[:60]

@@ -1,0 +1,140 @@
+"""Exact nearest neighbours: the cosine of a query with every vector of an output, shard by shard."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.corpus.plan_types import Unit
+from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.errors import EncorpusError, StorageError, UsageError
+from pipelines.output.layout import Output
+from pipelines.output.planned import Planned, load_planned
+from pipelines.output.pool_map import pool_map
+from pipelines.output.shard import read_columns
+from pipelines.output.vectors import vectors_of
+
+# Each has a shard in memory.
+SHARDS_AT_ONCE = 4
+
+# Rows scored at once: float16 vectors are widened a little at a time, and a block stays in the processor's cache.
+SCORED_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row near the query. score: cosine, -1 to 1. text: None where it is not kept and its input is gone."""
+
+    score: float
+    id: str | int
+    text: str | None
+    shard: str
+
+
+class _Place(NamedTuple):
+    """A row's score and place. Sorted, the best comes first, and of equals the one that the corpus has first."""
+
+    minus_score: float
+    file: int
+    slice: int
+    row: int
+
+
+def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> list[Hit]:
+    """The `top` rows with the largest cosine to the query, float32 [dim], best first, over all committed shards.
+
+    fingerprint: of the encoder that made the query, which must be the output's.
+
+    Raises UsageError when there is no output of encorpus, it holds a vector a token, or its encoder is another;
+    StorageError when a shard cannot be read.
+    """
+    planned = load_planned(output)
+    _refuse(planned, output, fingerprint)
+    direction = _unit_length(np.asarray(query, np.float32))
+    units = sorted(output.committed(), key=lambda unit: (unit.file, unit.slice))
+    best: list[_Place] = []
+    for places in pool_map(lambda unit: _best_of_shard(output, unit, direction, top), units, SHARDS_AT_ONCE):
+        best = heapq.nsmallest(top, [*best, *places])
+    return list(_hits(planned, output, best))
+
+
+def cosines(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """The cosines, float32 [n], of vectors [n, dim] with a direction [dim] of length 1; 0 for vectors of length 0."""
+    scores = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), SCORED_AT_ONCE):
+        some = vectors[start : start + SCORED_AT_ONCE].astype(np.float32, copy=False)
+        lengths = np.sqrt(np.einsum("ij,ij->i", some, some))
+        scores[start : start + len(some)] = (some @ direction) / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return scores
+
+
+def top_rows(scores: np.ndarray, top: int) -> np.ndarray:
+    """The indexes of the `top` largest scores, largest first; of equal scores the lower index is the better."""
+    if len(scores) > top:
+        least = np.partition(scores, len(scores) - top)[len(scores) - top]
+        rows = np.flatnonzero(scores >= least)
+    else:
+        rows = np.arange(len(scores))
+    return rows[np.argsort(-scores[rows], kind="stable")][:top]
+
+
+def _refuse(planned: Planned, output: Output, fingerprint: str) -> None:
+    if planned.sequence:
+        raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
+    if planned.job.fingerprint != fingerprint:
+        raise UsageError(
+            f"{output.uri}: its encoder has fingerprint {planned.job.fingerprint[:16]}, the query's has "
+            f"{fingerprint[:16]}; name the model that made the output"
+        )
+
+
+def _best_of_shard(output: Output, unit: Unit, direction: np.ndarray, top: int) -> list[_Place]:
+    uri = output.shard_uri(unit)
+    data = output.storage.read_bytes(uri)
+    try:
+        column = pq.read_table(pa.BufferReader(data), columns=["embedding"], use_threads=False)["embedding"]
+        scores = cosines(vectors_of(column), direction)
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        raise StorageError(f"{uri}: not a whole shard; `encorpus verify` says what is wrong") from None
+    return [_Place(-float(scores[row]), unit.file, unit.slice, int(row)) for row in top_rows(scores, top)]
+
+
+def _hits(planned: Planned, output: Output, places: list[_Place]) -> Iterator[Hit]:
+    """Looks up id and text, a shard at a time."""
+    rows: dict[Unit, list[_Place]] = {}
+    for place in places:
+        rows.setdefault(Unit(place.file, place.slice), []).append(place)
+    hits = {
+        place: hit
+        for unit, some in rows.items()
+        for place, hit in zip(some, _hits_of_shard(planned, output, unit, some), strict=True)
+    }
+    return (hits[place] for place in places)
+
+
+def _hits_of_shard(planned: Planned, output: Output, unit: Unit, places: list[_Place]) -> Iterator[Hit]:
+    text_column = planned.columns.text
+    kept = text_column in planned.columns.keep
+    table = read_columns(output.storage, output.shard_uri(unit), ["id", text_column] if kept else ["id"])
+    texts = table[text_column] if kept else _texts_from_input(planned, output, unit, table["id"])
+    for place in places:
+        text = None if texts is None else texts[place.row].as_py()
+        yield Hit(-place.minus_score, table["id"][place.row].as_py(), text, f"{unit.name}.parquet")
+
+
+def _texts_from_input(planned: Planned, output: Output, unit: Unit, ids: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The texts of a shard's rows, by reading its slice again; None when the input is not what it was."""
+    file = planned.plan.files[unit.file]
+    given = planned.plan, file, planned.columns, output.storage
+    try:
+        if file.streamed:
+            rows = next(stream_slices(*given, stripe=unit.slice, stripes=unit.slice + 1, done=()), None)
+        else:
+            rows = read_slice(planned.plan, unit, planned.columns, output.storage)
+    except EncorpusError:
+        return None
+    return rows.table["text"] if rows is not None and rows.table["id"].equals(ids) else None

@@ -1,0 +1,83 @@
+"""How far an output is: what is committed, what is missing, and why rows were rejected."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from pipelines.corpus.plan_types import CorpusFile, Unit
+from pipelines.output.footers import read_footers
+from pipelines.output.layout import Output
+from pipelines.output.manifest import load_manifest
+from pipelines.output.planned import Planned, load_planned
+from pipelines.output.pool_map import pool_map
+from pipelines.output.rejects import read_rejects
+from pipelines.output.remaining import Remaining, remaining
+
+REJECTS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Status:
+    """remaining: what is missing. rows, rejects, tokens, truncated, bytes: of the committed shards. reasons: rejects
+    by reason. manifest: whether it is there, which it is at the end of a job."""
+
+    planned: Planned
+    files: int
+    committed: int
+    remaining: Remaining
+    rows: int
+    rejects: int
+    tokens: int
+    truncated: int
+    bytes: int
+    reasons: Mapping[str, int]
+    manifest: bool
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is missing and the manifest is written."""
+        return self.remaining.nothing and self.manifest
+
+    @property
+    def unfinished_streams(self) -> tuple[tuple[CorpusFile, int], ...]:
+        """The streamed files that are not finished, each with how many of its slices are there."""
+        return tuple((file, len(done)) for file, done in self.remaining.streams)
+
+
+def status(output: Output) -> Status:
+    """Looks at an output by two listings, the footers of its shards (or its manifest) and its rejects files.
+
+    Raises UsageError when there is no output of encorpus, StorageError when a file of it cannot be read.
+    """
+    planned = load_planned(output)
+    committed = output.committed()
+    left = remaining(planned.plan, committed, output)
+    manifest = load_manifest(output)
+    # The manifest of an unfinished output may be that of an earlier, smaller plan.
+    whole = manifest is not None and left.nothing and manifest.units == len(committed)
+    shards = manifest.shards if manifest is not None and whole else list(read_footers(output, committed))
+    return Status(
+        planned=planned,
+        files=len(planned.plan.files),
+        committed=len(committed),
+        remaining=left,
+        rows=sum(shard.rows for shard in shards),
+        rejects=sum(shard.rejects for shard in shards),
+        tokens=sum(shard.tokens for shard in shards),
+        truncated=sum(shard.truncated for shard in shards),
+        bytes=sum(shard.bytes for shard in shards),
+        reasons=rejects_by_reason(output, committed),
+        manifest=manifest is not None,
+    )
+
+
+def rejects_by_reason(output: Output, committed: Collection[Unit]) -> Mapping[str, int]:
+    """How many rows of the committed units were rejected for each reason, most frequent first."""
+    units = [unit for unit in output.rejected() if unit in committed]
+    tables = pool_map(
+        lambda unit: read_rejects(output.storage, output.rejects_uri(unit), ["reason"]), units, REJECTS_AT_ONCE
+    )
+    reasons: Counter[str] = Counter()
+    for table in tables:
+        reasons.update(table["reason"].to_pylist())
+    return dict(reasons.most_common())
