@@ -31,7 +31,9 @@ def read_corpus(
     shard_rows: int = DEFAULT_SHARD_ROWS,
     storage_options: Mapping[str, str] | None = None,
 ) -> ray.data.Dataset:
-    """The corpus as a Dataset of `id`, the kept columns, `row` (int64) and `text` (string); a block a unit.
+    """The corpus as a Dataset of `id`, the kept columns, `row` (int64) and `text` (string).
+
+    A unit is a block, except that Ray may join the units of a streamed file.
 
     inputs: files, folders or globs, local or at fsspec URIs. Rows that cannot be embedded are left out, with a
     warning in the reading task's log that counts them by reason. Raises UsageError where the inputs or columns are

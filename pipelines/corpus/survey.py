@@ -25,8 +25,9 @@ SHOWN_NAMES = 20
 class Survey:
     """What planning has to know of a file.
 
-    types: of the id and kept columns, as they will be in the shards; empty for a file without rows or broken. error: why it cannot be read.
-    column_problem: what is wrong with its columns; for JSON Lines, whose rows may differ, as far as was looked.
+    types: of the id and kept columns, as they will be in the shards; empty for a file without rows or broken.
+    error: why it cannot be read. column_problem: what is wrong with its columns; for JSON Lines, whose rows may
+    differ, as far as was looked.
     has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
     """
 

@@ -2,7 +2,7 @@
 
 from itertools import accumulate, pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.corpus.cut import MAX_SLICE_BYTES, RowGroup, cut_bytes, cut_row_groups
@@ -10,6 +10,7 @@ from pipelines.corpus.cut import MAX_SLICE_BYTES, RowGroup, cut_bytes, cut_row_g
 SMALL_GROUPS = st.lists(st.builds(RowGroup, st.integers(0, 400), st.just(1000)), max_size=30)
 
 
+@settings(deadline=None)
 @given(SMALL_GROUPS, st.integers(1, 200))
 def test_row_slices_cover_all_rows_once(groups: list[RowGroup], shard_rows: int):
     bounds = cut_row_groups(groups, shard_rows)
@@ -18,12 +19,14 @@ def test_row_slices_cover_all_rows_once(groups: list[RowGroup], shard_rows: int)
     assert all(start < stop for start, stop in pairwise(bounds)) or bounds == (0, 0)
 
 
+@settings(deadline=None)
 @given(SMALL_GROUPS, st.integers(1, 200))
 def test_no_slice_is_much_larger_than_asked_for(groups: list[RowGroup], shard_rows: int):
     slices = pairwise(cut_row_groups(groups, shard_rows))
     assert all(stop - start <= 1.5 * shard_rows + 1 for start, stop in slices)
 
 
+@settings(deadline=None)
 @given(SMALL_GROUPS, st.integers(1, 200))
 def test_a_slice_takes_part_of_two_groups_only_if_it_takes_all_of_each(groups: list[RowGroup], shard_rows: int):
     edges = list(accumulate((group.rows for group in groups), initial=0))
@@ -52,6 +55,7 @@ def test_bytes_are_cut_by_the_mean_length_of_the_sampled_lines():
     assert cut_bytes(1_000, sample, 25, 100) == (0, 250, 500, 750, 1_000)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 40), st.integers(0, 1000), st.integers(1, 100_000))
 def test_byte_slices_cover_the_file_and_fit_in_memory(size: int, lines: int, shard_rows: int):
     shard_rows = max(shard_rows, 1000)

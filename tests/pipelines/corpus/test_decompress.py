@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.corpus.decompress import BrokenStreamError, content_chunks
@@ -34,11 +34,13 @@ def content_before_the_break(data: bytes, compression: str) -> tuple[bytes, str]
     return got, str(caught.value)
 
 
+@settings(deadline=None)
 @given(KINDS, st.lists(st.binary(max_size=5_000), min_size=1, max_size=4))
 def test_concatenated_streams_are_one(kind: str, parts: list[bytes]):
     assert content(b"".join(COMPRESS[kind](part) for part in parts), kind) == b"".join(parts)
 
 
+@settings(deadline=None)
 @given(KINDS, st.lists(st.integers(0, 50_000), min_size=1, max_size=3), st.data())
 def test_any_truncation_is_found_unless_it_lies_between_streams(kind: str, sizes: list[int], data: st.DataObject):
     streams = [COMPRESS[kind](NOISE[:size]) for size in sizes]

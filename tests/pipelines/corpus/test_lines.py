@@ -23,11 +23,13 @@ def cut(content: bytes, places: list[int]) -> list[bytes]:
     return [content[start:stop] for start, stop in pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(CONTENT, st.lists(st.integers(0, 80)))
 def test_chunks_do_not_matter(content: bytes, places: list[int]):
     assert list(split_lines(cut(content, places))) == list(split_lines([content]))
 
 
+@settings(deadline=None)
 @given(CONTENT)
 def test_lines_and_line_feeds_make_up_the_content(content: bytes):
     found = list(split_lines([content]))
