@@ -54,7 +54,8 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
     """
     planned = load_planned(output)
     _refuse(planned, output, fingerprint)
-    direction = _unit_length(np.asarray(query, np.float32))
+    direction = np.asarray(query, np.float32)
+    direction = direction / max(float(np.linalg.norm(direction)), np.finfo(np.float32).tiny)
     units = sorted(output.committed(), key=lambda unit: (unit.file, unit.slice))
     best: list[_Place] = []
     for places in pool_map(lambda unit: _best_of_shard(output, unit, direction, top), units, SHARDS_AT_ONCE):

@@ -1,0 +1,160 @@
+"""A whole job without Ray and TensorFlow: the product's own plan, readers, commit and manifest, and made-up vectors."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.corpus.plan import Columns, Plan, Unit, make_plan, plan_to_bytes
+from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.corpus.rows import UnitRows
+from pipelines.job.commit import commit_unit
+from pipelines.output.job_file import JobFile, save_job_file
+from pipelines.output.layout import Output
+from pipelines.output.manifest import write_manifest
+from pipelines.output.remaining import remaining
+from pipelines.output.shard_info import ShardInfo
+from pipelines.storage import Storage
+
+DIMENSION = 8
+FINGERPRINT = hashlib.sha256(b"a fake encoder").hexdigest()
+STORAGE = Storage()
+TEXT = Columns("text")
+
+
+def fake_vector(text: str) -> np.ndarray:
+    """A direction, float32 [DIMENSION], that follows from the text alone."""
+    digest = hashlib.sha256(text.encode()).digest()
+    vector = np.frombuffer(digest, np.uint8)[:DIMENSION].astype(np.float32) - 127.5
+    return vector / np.linalg.norm(vector)
+
+
+@dataclass(frozen=True)
+class FakeJob:
+    """A job whose encoder is `fake_vector`; `run` does what is missing."""
+
+    inputs: tuple[Path, ...]
+    output: Output
+    columns: Columns = TEXT
+    shard_rows: int = 10
+    dtype: str = "float32"
+    pooling: str = "mean"
+    fingerprint: str = FINGERPRINT
+
+    def prepare(self) -> Plan:
+        """Writes plan and job.json."""
+        plan = make_plan([str(path) for path in self.inputs], self.columns, self.shard_rows, STORAGE)
+        STORAGE.write_atomic(self.output.plan_uri, plan_to_bytes(plan))
+        save_job_file(self.output, self.job_file())
+        return plan
+
+    def run(self, most: int | None = None) -> Plan:
+        """Embeds what is missing, or so many units of it; writes the manifest when nothing is missing."""
+        plan = self.prepare()
+        known: dict[str, ShardInfo] = {}
+        for rows in self.missing_rows(plan):
+            if most is not None and len(known) == most:
+                return plan
+            known[rows.unit.name] = self.commit(plan, rows)
+        write_manifest(self.output, known)
+        return plan
+
+    def missing_rows(self, plan: Plan):
+        """The rows of the units that are not committed."""
+        left = remaining(plan, self.output.committed(), self.output)
+        for unit in left.units:
+            yield read_slice(plan, unit, self.columns, STORAGE)
+        for file, done in left.streams:
+            yield from stream_slices(plan, file, self.columns, STORAGE, stripe=0, stripes=1, done=done)
+
+    def rows_of(self, plan: Plan, unit: Unit) -> UnitRows:
+        """One unit's rows."""
+        file = plan.files[unit.file]
+        if not file.streamed:
+            return read_slice(plan, unit, self.columns, STORAGE)
+        return next(stream_slices(plan, file, self.columns, STORAGE, unit.slice, unit.slice + 1, ()))
+
+    def commit(self, plan: Plan, rows: UnitRows) -> ShardInfo:
+        """Encodes a unit and commits it."""
+        texts = rows.table["text"].to_pylist()
+        tokens = SimpleNamespace(
+            lengths=np.array([len(text.split()) + 2 for text in texts], np.int32),
+            truncated=np.array([len(text) > 40 for text in texts], bool),
+            row=np.arange(len(texts)),
+        )
+        encoded = SimpleNamespace(vectors=self.vectors(texts))
+        encoder = SimpleNamespace(
+            dimension=DIMENSION,
+            fingerprint=self.fingerprint,
+            resolved=SimpleNamespace(spec=SimpleNamespace(dtype=self.dtype)),
+        )
+        file, names = plan.files[rows.unit.file], plan.schema.names
+        return commit_unit(self.output, file, names, rows, cast(Any, tokens), cast(Any, encoded), cast(Any, encoder))
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
+        """The texts' vectors [n, DIMENSION], or for `sequence` one array [words + 2, DIMENSION] a text."""
+        vectors = np.array([fake_vector(text) for text in texts], self.dtype).reshape(-1, DIMENSION)
+        if self.pooling == "sequence":
+            return [np.tile(v, (len(text.split()) + 2, 1)) for v, text in zip(vectors, texts, strict=True)]
+        return vectors
+
+    def job_file(self) -> JobFile:
+        """job.json."""
+        return JobFile(
+            encoder={"model": "fake", "preprocessor": None, "pooling": self.pooling, "dtype": self.dtype},
+            fingerprint=self.fingerprint,
+            columns={**asdict(self.columns), "keep": list(self.columns.keep)},
+            shard_rows=self.shard_rows,
+            inputs=[str(path) for path in self.inputs],
+            encorpus_version="0",
+        )
+
+
+def texts_of(name: str, rows: int) -> list[str]:
+    """Texts of one to four words, with the name of their file."""
+    return [f"{name} {row}" + " and more" * (row % 2) for row in range(rows)]
+
+
+def write_parquet(path: Path, texts: Sequence[str | None], **columns: Sequence[object]) -> Path:
+    """One row group; `None` is a row to be rejected."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"text": pa.array(texts, pa.string()), **columns}), path)
+    return path
+
+
+def write_json_lines(path: Path, texts: Sequence[str | None]) -> Path:
+    """JSON Lines, gzipped where the name says so; `None` becomes a line to be rejected."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ("{broken\n" if text is None else json.dumps({"text": text}) + "\n" for text in texts)
+    data = "".join(lines).encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    return path
+
+
+def mixed_corpus(folder: Path) -> tuple[Path, ...]:
+    """Every kind of file: cut by rows, cut by bytes, streamed, streamed and cut off, broken, empty; with bad rows."""
+    cut = write_parquet(folder / "a.parquet", [*texts_of("rows", 24), None, *texts_of("later rows", 10)])
+    ranges = write_json_lines(folder / "b.jsonl", [*texts_of("bytes", 20), None, None, "last"])
+    stream = write_json_lines(folder / "c.jsonl.gz", [*texts_of("stream", 14), None, *texts_of("rest", 20)])
+    table = folder / "d.csv"
+    table.write_text("text\n" + "".join(f'"a cell, {row}"\n' for row in range(12)) + "too,many\n")
+    torn = write_json_lines(folder / "e.jsonl.gz", [hashlib.sha256(bytes([row])).hexdigest() for row in range(250)])
+    torn.write_bytes(torn.read_bytes()[:-400])
+    broken = folder / "f.parquet"
+    broken.write_bytes(b"PAR1 but no footer")
+    empty = folder / "g.jsonl"
+    empty.touch()
+    return cut, ranges, stream, table, torn, broken, empty
+
+
+def output_in(folder: Path) -> Output:
+    """An output there."""
+    return Output(str(folder / "out"), STORAGE)

@@ -1,0 +1,72 @@
+"""The manifest: what it says of the shards, and that it is the same however the job came to its end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import StorageError
+from pipelines.output.manifest import load_manifest, make_manifest, write_manifest
+from tests.pipelines.output.fake_job import FINGERPRINT, FakeJob, mixed_corpus, output_in, texts_of, write_parquet
+
+
+def test_totals_are_sums_over_the_shards(tmp_path: Path):
+    job = FakeJob((write_parquet(tmp_path / "a.parquet", [*texts_of("a", 24), None]),), output_in(tmp_path))
+    job.run()
+    manifest = load_manifest(job.output)
+    assert manifest is not None
+    assert (manifest.units, manifest.rows, manifest.rejects) == (2, 24, 1)
+    assert manifest.bytes == sum(path.stat().st_size for path in Path(job.output.uri).glob("part-*"))
+    assert manifest.norm_min == pytest.approx(1)
+    assert manifest.fingerprint == FINGERPRINT
+
+
+def test_shards_stand_in_the_order_of_the_corpus(tmp_path: Path):
+    job = FakeJob(mixed_corpus(tmp_path / "corpus"), output_in(tmp_path))
+    job.run()
+    manifest = load_manifest(job.output)
+    assert manifest is not None
+    assert [shard.unit for shard in manifest.shards] == sorted(
+        path.stem for path in Path(job.output.uri).glob("part-*")
+    )
+
+
+def test_an_interrupted_job_ends_with_the_manifest_of_an_uninterrupted_one(tmp_path: Path):
+    corpus = mixed_corpus(tmp_path / "corpus")
+    once, often = (FakeJob(corpus, output_in(tmp_path / name)) for name in ("once", "often"))
+    once.run()
+    while load_manifest(often.output) is None:
+        often.run(most=3)
+    assert load_manifest(often.output) == load_manifest(once.output)
+
+
+def test_the_file_has_a_line_a_shard_and_is_plain_json(tmp_path: Path):
+    job = FakeJob((write_parquet(tmp_path / "a.parquet", texts_of("a", 24)),), output_in(tmp_path))
+    job.run()
+    text = Path(job.output.manifest_uri).read_text()
+    assert sum(line.startswith('{"unit":') for line in text.splitlines()) == 2
+    assert json.loads(text)["rows"] == 24
+
+
+def test_an_output_without_rows_has_a_manifest_too():
+    assert make_manifest("f", []).rows == 0
+
+
+def test_there_is_none_before_the_end(tmp_path: Path):
+    assert load_manifest(output_in(tmp_path)) is None
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"shards": [{}]}'])
+def test_a_damaged_one_is_one_clear_line(tmp_path: Path, content: bytes):
+    output = output_in(tmp_path)
+    output.storage.write_atomic(output.manifest_uri, content)
+    with pytest.raises(StorageError, match=r"manifest\.json: not a manifest of encorpus; delete it"):
+        load_manifest(output)
+
+
+def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_path: Path):
+    job = FakeJob((write_parquet(tmp_path / "a.parquet", texts_of("a", 24)),), output_in(tmp_path))
+    job.run()
+    (Path(job.output.uri) / "part-000000-000001.parquet").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"part-000000-000001\.parquet: not a whole shard"):
+        write_manifest(job.output, {})
