@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,15 +23,21 @@ class FileEntry(NamedTuple):
 def local_path(uri: str) -> Path | None:
     """The absolute path that a path or a file:// URI means; None for the URI of another scheme."""
     if "://" not in uri:
-        return Path(os.path.abspath(Path(uri).expanduser()))  # noqa: PTH100 - resolve() would follow links
+        # Unlike Path's methods, these follow no links, and leave the home of an unknown user as it is.
+        return Path(os.path.abspath(os.path.expanduser(uri)))  # noqa: PTH100, PTH111
     return Path(uri.removeprefix("file://")) if uri.startswith("file://") else None
 
 
+def absolute(uri: str) -> str:
+    """A local path as an absolute one, any other URI as it is."""
+    return str(local_path(uri) or uri)
+
+
 def entry(path: Path) -> FileEntry | None:
-    """The file's size, and its mtime in nanoseconds as version; None for anything but a file."""
-    if path.is_dir():
-        return None
+    """The file's size, and its mtime in nanoseconds as version; None for a folder, a pipe or a device."""
     status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return None
     return FileEntry(str(path), status.st_size, str(status.st_mtime_ns))
 
 
@@ -38,14 +45,16 @@ def list_files(path: Path) -> list[FileEntry]:
     """The file, the folder's files or the glob's matches, sorted; none where nothing is."""
     if path.is_dir():
         found = _walk(path)
-    elif path.exists() or not is_glob(str(path)):
+    elif path.exists():
         found = [path]
+    elif not is_glob(str(path)):
+        found = []
     else:
         root = fixed_part(str(path))
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob wants a relative pattern
         shown = [Path(match) for match in matches if not is_hidden(match[len(root) :].strip("/"))]
         found = [file for match in shown for file in (_walk(match) if match.is_dir() else [match])]
-    entries = (entry(file) for file in dict.fromkeys(found) if file.exists())
+    entries = (entry(file) for file in dict.fromkeys(found))
     return sorted(one for one in entries if one is not None)
 
 
@@ -93,10 +102,20 @@ def sweep(folder: Path) -> None:
 
 
 def _walk(folder: Path) -> list[Path]:
-    """All files below the folder but hidden ones. An unreadable folder raises, lest its rows be left out."""
+    """All files below the folder but hidden ones; a folder that links reach again is not read again.
+
+    An unreadable folder raises, and so does a dangling link later, lest their rows be left out unseen.
+    """
     found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
     for root, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        folders[:] = [name for name in folders if not is_hidden(name)]
+        status = Path(root).stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         found += [Path(root, name) for name in names if not is_hidden(name)]
     return found
 

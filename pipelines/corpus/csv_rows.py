@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipelines.corpus.lines import MAX_LINE_BYTES, Line, split_lines
+from pipelines.corpus.lines import MAX_LINE_BYTES, PREFIX_BYTES, Line, split_lines
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
 
@@ -44,7 +44,7 @@ class _LineFeed:
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.start = self.start or line.content[:1024]
+        self.start = self.start or line.content[:PREFIX_BYTES]
         self.size += len(line.content) + 1
         if not line.whole or self.size > MAX_LINE_BYTES:
             raise _RecordTooLongError
@@ -57,7 +57,7 @@ class _LineFeed:
 
 def csv_records(chunks: Iterable[bytes], delimiter: str) -> Iterator[CsvRecord]:
     """All records, the header first; blank lines are none. Errors of `chunks` pass through."""
-    csv.field_size_limit(MAX_LINE_BYTES)
+    csv.field_size_limit(MAX_LINE_BYTES)  # the module has no limit per reader
     feed = _LineFeed(split_lines(chunks))
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:

@@ -2,7 +2,7 @@
 
 import orjson
 
-from pipelines.corpus.lines import LINE_TOO_LONG, Line
+from pipelines.corpus.lines import LINE_TOO_LONG, PREFIX_BYTES, Line
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
 
@@ -18,16 +18,18 @@ def is_blank(line: Line) -> bool:
 
 def add_json_line(builder: RowBuilder, line: Line, columns: Columns) -> None:
     """Adds the line's row to the builder: one row or one reject."""
+    shown = line.content[:PREFIX_BYTES].decode("utf-8", "replace")
     row_id = None
     try:
         record = parse_object(line)
-        row_id = None if columns.id is None else _id_of(record, columns.id)
         text = record.get(columns.text)
+        shown = text if isinstance(text, str) else shown
+        row_id = None if columns.id is None else _id_of(record, columns.id)
         if not isinstance(text, str):
             raise BadRowError(_why_no_text(record, columns.text))
         kept = [_kept_value(record.get(name)) for name in kept_names(columns)]
     except BadRowError as reason:
-        builder.reject(line.offset, str(reason), line.content[:1024].decode("utf-8", "replace"), row_id)
+        builder.reject(line.offset, str(reason), shown, row_id)
     else:
         builder.add(line.offset, text, row_id, kept)
 

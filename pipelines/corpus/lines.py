@@ -14,7 +14,7 @@ from pipelines.storage import Storage
 
 MAX_LINE_BYTES = 64 << 20
 LINE_TOO_LONG = f"line is longer than {MAX_LINE_BYTES >> 20} MiB"
-PREFIX_BYTES = 1024
+PREFIX_BYTES = 1024  # of a line that is only shown
 PIECE_BYTES = 1 << 20
 FIRST_EXTENSION_BYTES = 1 << 16
 MAX_EXTENSION_BYTES = 8 << 20

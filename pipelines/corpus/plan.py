@@ -108,6 +108,7 @@ def _list_once(inputs: Sequence[str], storage: Storage) -> list[FileEntry]:
     entries: dict[str, FileEntry] = {}
     for uri in inputs:
         for entry in storage.list_files(uri):
+            _check_name(entry.uri)
             detect_format(entry.uri)
             if entry.uri in entries:
                 raise UsageError(f"{entry.uri}: given twice; each file belongs to the corpus once")
@@ -115,6 +116,13 @@ def _list_once(inputs: Sequence[str], storage: Storage) -> list[FileEntry]:
     if not entries:
         raise UsageError("no input given; name files, folders or globs")
     return list(entries.values())
+
+
+def _check_name(uri: str) -> None:
+    try:
+        uri.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{uri!a}: the file's name is not UTF-8; rename it") from None
 
 
 def _survey_all(entries: Sequence[FileEntry], columns: Columns, shard_rows: int, storage: Storage) -> list[Survey]:

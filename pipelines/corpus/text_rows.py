@@ -1,6 +1,6 @@
 """Plain text: a line is a document. A blank line is one too, with a blank text."""
 
-from pipelines.corpus.lines import LINE_TOO_LONG, Line
+from pipelines.corpus.lines import LINE_TOO_LONG, PREFIX_BYTES, Line
 from pipelines.corpus.rows import INVALID_UTF8, RowBuilder
 
 
@@ -15,4 +15,4 @@ def add_text_line(builder: RowBuilder, line: Line) -> None:
         builder.add(line.offset, text, None, ())
         return
     reason = INVALID_UTF8 if line.whole else LINE_TOO_LONG
-    builder.reject(line.offset, reason, content[:1024].decode("utf-8", "replace"))
+    builder.reject(line.offset, reason, content[:PREFIX_BYTES].decode("utf-8", "replace"))

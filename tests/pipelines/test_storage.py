@@ -75,6 +75,20 @@ def test_a_file_whose_name_looks_like_a_glob_is_itself(tmp_path: Path):
     assert names_below(tmp_path, f"{tmp_path}/a[1].txt") == ["a[1].txt"]
 
 
+def test_a_folder_that_links_reach_again_is_read_once(tmp_path: Path):
+    write(tmp_path, "d/a.txt")
+    (tmp_path / "d/loop").symlink_to(tmp_path / "d")
+    (tmp_path / "other").symlink_to(tmp_path / "d")
+    assert names_below(tmp_path, str(tmp_path)) == ["d/a.txt"]
+
+
+def test_a_dangling_link_is_not_passed_over(tmp_path: Path):
+    write(tmp_path, "a.txt")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "gone")
+    with pytest.raises(StorageError, match=r"cannot list: No such file or directory .*b\.txt"):
+        STORAGE.list_files(str(tmp_path))
+
+
 def test_local_uris_come_out_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, "d/a.txt")
     monkeypatch.chdir(tmp_path)

@@ -133,6 +133,12 @@ def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path):
         assert f"{name}: unknown format" in message and ".parquet" in message
 
 
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path):
+    path = tmp_path / "a\udcff.txt"
+    path.touch()
+    assert usage_error(path) == f"{str(path)!a}: the file's name is not UTF-8; rename it"
+
+
 def test_no_inputs_are_refused():
     with pytest.raises(UsageError, match="no input given"):
         make_plan([], TEXT, 10, STORAGE)

@@ -1,6 +1,7 @@
 """Slices of files that are cut: rows, ids, kept columns and rejects of Parquet, JSON Lines and text."""
 
 import codecs
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,22 @@ def test_a_parquet_files_slices_have_all_rows_in_order(tmp_path: Path):
     assert [row["id"] for row in rows_of(units)] == [f"000000:{number}" for number in range(95)]
     assert [(unit.start, unit.stop, unit.last) for unit in units][-1] == (87, 95, True)
     assert all(unit.rows_in == unit.stop - unit.start for unit in units)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 3_000), st.integers(1, 3_000), st.data())
+def test_any_bounds_of_a_parquet_file_have_each_row_exactly_once(
+    tmp_path: Path, rows: int, row_group_size: int, data: st.DataObject
+):
+    path = write_parquet(tmp_path / "a.parquet", row_group_size, text=[str(number) for number in range(rows)])
+    planned = plan_of(path).files[0]
+    bounds = tuple(sorted({0, rows, *data.draw(st.lists(st.integers(0, rows), max_size=4))}))
+    plan = Plan((replace(planned, bounds=bounds),), 10)
+    units = list(read_plan(plan))
+    assert [(row["row"], row["text"]) for row in rows_of(units)] == [(row, str(row)) for row in range(rows)]
+    assert [(unit.start, unit.stop, unit.rows_in) for unit in units] == [
+        (start, stop, stop - start) for start, stop in pairwise(bounds)
+    ]
 
 
 def test_a_units_columns_are_id_kept_row_and_text(tmp_path: Path):
