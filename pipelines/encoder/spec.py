@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.encoder.resolve import resolve_model
@@ -90,16 +90,6 @@ def resolve_spec(spec: EncoderSpec, storage_options: Mapping[str, str] | None = 
     }
     fingerprint = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
     return ResolvedSpec(spec, pooling, normalize, max_tokens, model_folder, preprocessor_folder, fingerprint)
-
-
-def pinned(resolved: ResolvedSpec) -> EncoderSpec:
-    """The same spec with every choice written out, so that it resolves alike wherever it travels."""
-    return replace(
-        resolved.spec,
-        pooling=resolved.pooling,
-        normalize=resolved.normalize,
-        max_tokens=resolved.max_tokens,
-    )
 
 
 def recommendation(model_folder: Path) -> dict[str, object]:

@@ -33,6 +33,18 @@ class Encoded(NamedTuple):
     stats: EncodeStats
 
 
+class EncoderFacts(NamedTuple):
+    """What a loaded encoder is. generation: dict or list. parameters: all weights; matrix_parameters: those that
+    every token is multiplied with. max_positions: None where the model does not tell."""
+
+    generation: str
+    width: int
+    layers: int
+    max_positions: int | None
+    parameters: int
+    matrix_parameters: int
+
+
 class TextEncoder:
     """A preprocessor and an encoder, loaded once, that turn texts into vectors.
 
@@ -74,6 +86,19 @@ class TextEncoder:
     def dimension(self) -> int:
         """The width of a vector."""
         return self._encoder.width
+
+    def facts(self) -> EncoderFacts:
+        """What this encoder is, for people."""
+        encoder = self._encoder
+        weights = [variable.shape.num_elements() or 0 for variable in getattr(encoder.module, "variables", [])]
+        return EncoderFacts(
+            generation=encoder.generation,
+            width=encoder.width,
+            layers=encoder.layer_count,
+            max_positions=encoder.max_positions,
+            parameters=sum(weights),
+            matrix_parameters=self._matrix_parameters,
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -1,16 +1,18 @@
 """Writes what a unit became: its rejects first, then its shard, whose presence is the commit."""
 
-import math
+from typing import TYPE_CHECKING
 
 from pipelines.corpus.plan import CorpusFile
 from pipelines.corpus.rows import UnitRows
-from pipelines.encoder.text_encoder import Encoded, TextEncoder
-from pipelines.encoder.tokenizer import Tokens
-from pipelines.errors import EncorpusError
 from pipelines.output.layout import Output
 from pipelines.output.rejects import rejects_bytes
-from pipelines.output.shard import ShardInfo, shard_bytes, shard_table
+from pipelines.output.shard import shard_bytes, shard_table
+from pipelines.output.shard_info import ShardInfo
 from pipelines.version import encorpus_version
+
+if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
+    from pipelines.encoder.text_encoder import Encoded, TextEncoder
+    from pipelines.encoder.tokenizer import Tokens
 
 
 def commit_unit(
@@ -18,13 +20,14 @@ def commit_unit(
     file: CorpusFile,
     columns: list[str],
     rows: UnitRows,
-    tokens: Tokens,
-    encoded: Encoded,
-    encoder: TextEncoder,
+    tokens: "Tokens",
+    encoded: "Encoded",
+    encoder: "TextEncoder",
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.
 
-    columns: those of `rows.table` that go into the shard, `id` first. Raises StorageError, and EncorpusError when a vector is not finite.
+    columns: those of `rows.table` that go into the shard, `id` first. Raises StorageError, and EncorpusError when a
+    vector is not finite.
     """
     lengths, truncated = tokens.lengths[tokens.row], tokens.truncated[tokens.row]
     table = shard_table(
@@ -52,8 +55,6 @@ def commit_unit(
             encorpus_version=encorpus_version(),
         ),
     )
-    if not math.isfinite(info.norm_max):
-        raise EncorpusError(f"{file.uri}: the model gave vectors with NaN or infinity; check it, or --precision float32")
     if rows.rejects.num_rows:
         output.storage.write_atomic(output.rejects_uri(rows.unit), rejects_bytes(rows.rejects))
     output.storage.write_atomic(output.shard_uri(rows.unit), data)

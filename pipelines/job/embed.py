@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
 from pipelines.output.manifest import Manifest, write_manifest
 from pipelines.output.remaining import Remaining
-from pipelines.output.shard import ShardInfo
+from pipelines.output.shard_info import ShardInfo
 
 __all__ = ["Job", "Summary", "embed"]
 
@@ -64,7 +64,7 @@ def embed(
                 shards[record.unit] = record.shard
                 first_shard = first_shard or time.monotonic() - started
             on_progress(totals.snapshot())
-    manifest = None if totals.failures else write_manifest(prepared.output, prepared.plan, shards)
+    manifest = None if totals.failures else write_manifest(prepared.output, shards)
     return Summary(
         output=job.output,
         fingerprint=prepared.resolved.fingerprint,
@@ -91,7 +91,7 @@ def tasks_for(remaining: Remaining, workers: int) -> list[Task]:
     return [*streamed, *(Task(unit.file, unit.slice) for unit in remaining.units)]
 
 
-def _records(prepared: Prepared) -> Iterator[Record]:
+def _records(prepared: Prepared) -> Generator[Record]:
     """The records of everything that is missing; starts Ray only when something is."""
     if prepared.remaining.nothing:
         return
@@ -120,4 +120,6 @@ def _records(prepared: Prepared) -> Iterator[Record]:
             on_bad_row=job.on_bad_row,
             threads=threads,
         )
-        yield from run_tasks(tasks, order, PoolSize(least, most, cpus_per_worker=1, gpus_per_worker=job.gpus_per_worker))
+        yield from run_tasks(
+            tasks, order, PoolSize(least, most, cpus_per_worker=1, gpus_per_worker=job.gpus_per_worker)
+        )

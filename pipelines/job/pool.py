@@ -8,6 +8,7 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
 from ray.data.block import BlockMetadata
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.errors import EncorpusError
@@ -77,7 +78,7 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
     try:
         for table in _as_they_come(dataset):
             yield from records_of(table)
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         reason = str(error).strip().splitlines()[-1][:300]
         raise EncorpusError(
             f"the pool of workers broke down: {reason}; run the same command again to resume"

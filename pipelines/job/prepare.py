@@ -4,7 +4,7 @@ The output alone decides what is left to do: one listing, and a footer for each 
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from pipelines.corpus.plan import (
     Columns,
@@ -18,6 +18,7 @@ from pipelines.corpus.plan import (
 )
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
+from pipelines.local_files import absolute
 from pipelines.output.job_file import JobFile, difference, load_job_file, save_job_file
 from pipelines.output.layout import Output
 from pipelines.output.remaining import Remaining, remaining
@@ -71,18 +72,34 @@ def prepare(job: Job) -> Prepared:
 
     Raises UsageError when the output belongs to another spec, InputChangedError when a planned file changed.
     """
+    job = _located(job)
     resolved = resolve_spec(job.encoder, job.storage.options)
     output = Output(job.output, job.storage)
     _require_folder(output)
     committed = output.committed()
     ours = _job_file(job, resolved)
-    plan = _extended_plan(job, ours, output) if committed else make_plan(job.inputs, job.columns, job.unit_rows, job.storage)
+    plan = (
+        _extended_plan(job, ours, output)
+        if committed
+        else make_plan(job.inputs, job.columns, job.unit_rows, job.storage)
+    )
     job.storage.write_atomic(output.plan_uri, plan_to_bytes(plan))
     save_job_file(output, ours)
     left = remaining(plan, committed, output)
     if not left.nothing:
         _clean(output, committed)
     return Prepared(job, resolved, plan, output, len(committed), left)
+
+
+def _located(job: Job) -> Job:
+    """The job with absolute paths: workers and later commands may run in other folders."""
+    preprocessor = job.encoder.preprocessor
+    encoder = replace(
+        job.encoder,
+        model=absolute(job.encoder.model),
+        preprocessor=None if preprocessor is None else absolute(preprocessor),
+    )
+    return replace(job, output=absolute(job.output), encoder=encoder)
 
 
 def _require_folder(output: Output) -> None:

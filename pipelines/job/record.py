@@ -8,7 +8,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from pipelines.encoder.stats import EncodeStats
-from pipelines.output.shard import ShardInfo
+from pipelines.output.shard_info import ShardInfo
 
 
 class Outcome(StrEnum):

@@ -1,11 +1,12 @@
 """Batches: every row once, full shapes from a closed set, little padding."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
-import itertools
 
 BUDGET = 512
 row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))

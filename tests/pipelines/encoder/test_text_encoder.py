@@ -23,7 +23,7 @@ POOLINGS = {
     "cls": lambda out, states, mask: states[:, 0],
     "mean": lambda out, states, mask: (states * mask[..., None]).sum(1) / mask.sum(1)[:, None],
     "max": lambda out, states, mask: np.where(mask[..., None] > 0, states, -np.inf).max(1),
-    "sequence": lambda out, states, mask: [row[: n] for row, n in zip(states, mask.sum(1), strict=True)],
+    "sequence": lambda out, states, mask: [row[:n] for row, n in zip(states, mask.sum(1), strict=True)],
 }
 
 HOSTILE = [
@@ -100,7 +100,7 @@ def test_the_sequence_length_is_ours_to_choose(tiny_model, snippet):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), min_size=1, max_size=40))
 def test_vectors_depend_on_no_order_neighbour_or_duplicate(mean_encoder, snippet, texts):
-    alone = {text: vector for text, vector in zip(texts, snippet(texts, "mean"), strict=True)}
+    alone = dict(zip(texts, snippet(texts, "mean"), strict=True))
     shuffled = [*reversed(texts), *texts[: len(texts) // 2], texts[0]]
     assert_equal(mean_encoder.encode(shuffled), [alone[text] for text in shuffled])
 
@@ -116,7 +116,7 @@ def test_compiled_vectors_equal_the_snippet_and_no_shape_is_compiled_twice(tiny_
     monkeypatch.setattr("pipelines.encoder.adaptive.ASSUMED_COMPILE_SECONDS", 0.0)
     monkeypatch.setattr("pipelines.encoder.adaptive.LEAST_SAVING", -np.inf)
     encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", max_tokens=16))
-    texts = [f"{word} {other}" for word in "the zip file data".split() for other in HOSTILE[:8]] * 40
+    texts = [f"{word} {other}" for word in ["the", "zip", "file", "data"] for other in HOSTILE[:8]] * 40
     texts = [f"{text}{n}" for n, text in enumerate(texts)]
     encoder.encode(texts)
     warm = encoder.compiled_shapes
@@ -137,7 +137,7 @@ def test_no_texts_give_no_vectors(mean_encoder):
 
 def test_float16_vectors_are_the_float32_ones_rounded(tiny_model, snippet):
     encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", max_tokens=POSITIONS, dtype="float16"))
-    vectors = encoder.encode(HOSTILE)
+    vectors = np.asarray(encoder.encode(HOSTILE))
     assert vectors.dtype == np.float16
     np.testing.assert_allclose(vectors, snippet(HOSTILE, "mean"), rtol=1e-3, atol=1e-3)
 

@@ -1,0 +1,56 @@
+"""`encorpus search`: the nearest rows to a text, with score, id and text."""
+
+import argparse
+import shutil
+import textwrap
+
+import numpy as np
+
+from cluster.console import Console
+from cluster.job_options import storage_of
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.errors import UsageError
+from pipelines.output.layout import Output
+from pipelines.output.planned import load_planned
+from pipelines.output.search import search
+
+SHOWN_LINES = 3
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Encodes the query with the output's own encoder and prints the hits, best first."""
+    output = Output(arguments.output, storage_of(arguments))
+    planned = load_planned(output)
+    if planned.sequence:
+        raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
+    from pipelines.encoder.text_encoder import TextEncoder
+
+    encoder = TextEncoder.load(_encoder_of(planned.job.encoder, arguments), storage_options=output.storage.options)
+    query = np.asarray(encoder.encode([arguments.query]))[0]
+    hits = search(output, query, encoder.fingerprint, arguments.top)
+    for hit in hits:
+        console.print(f"{hit.score:.3f}  {hit.id}")
+        for line in _shortened(hit.text):
+            console.print(f"       {line}")
+    if not hits:
+        console.print("nothing is committed yet")
+    return 0
+
+
+def _encoder_of(plain: dict, arguments: argparse.Namespace) -> EncoderSpec:
+    """The spec in job.json, with the models where they lie now."""
+    return EncoderSpec(
+        **{
+            **plain,
+            "layers": tuple(plain["layers"]),
+            "model": arguments.model or plain["model"],
+            "preprocessor": arguments.preprocessor or plain["preprocessor"],
+        }
+    )
+
+
+def _shortened(text: str | None) -> list[str]:
+    if text is None:
+        return ["(the text is not kept, and its input is gone or changed)"]
+    width = min(100, shutil.get_terminal_size().columns - 8)
+    return textwrap.wrap(" ".join(text.split()), max(20, width), max_lines=SHOWN_LINES, placeholder=" …")

@@ -1,0 +1,53 @@
+"""Parsed options become a Job and its parts."""
+
+import argparse
+
+from pipelines.corpus.plan import Columns
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.errors import UsageError
+from pipelines.job.prepare import Job
+from pipelines.storage import Storage
+
+
+def storage_of(arguments: argparse.Namespace) -> Storage:
+    """The storage with the options given."""
+    return Storage(dict(arguments.storage_option))
+
+
+def columns_of(arguments: argparse.Namespace) -> Columns:
+    """The columns to read."""
+    return Columns(text=arguments.text_column, id=arguments.id_column, keep=arguments.keep)
+
+
+def encoder_of(arguments: argparse.Namespace) -> EncoderSpec:
+    """The encoder asked for."""
+    if not arguments.model:
+        raise UsageError("--model is missing: name a SavedModel (`encorpus package` makes one from a checkpoint)")
+    return EncoderSpec(
+        model=arguments.model,
+        preprocessor=arguments.preprocessor,
+        pooling=arguments.pooling,
+        layers=arguments.layers,
+        normalize=arguments.normalize,
+        max_tokens=arguments.max_tokens,
+        dtype=arguments.dtype,
+        precision=arguments.precision,
+    )
+
+
+def job_of(arguments: argparse.Namespace) -> Job:
+    """The job that `embed` was asked to run."""
+    if not arguments.output:
+        raise UsageError("-o OUTPUT is missing: name the folder for the shards")
+    return Job(
+        inputs=tuple(arguments.inputs),
+        output=arguments.output,
+        encoder=encoder_of(arguments),
+        columns=columns_of(arguments),
+        shard_rows=arguments.shard_rows,
+        workers=arguments.workers,
+        gpus_per_worker=arguments.gpus_per_worker,
+        address=arguments.address,
+        on_bad_row=arguments.on_bad_row,
+        storage=storage_of(arguments),
+    )

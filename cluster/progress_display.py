@@ -1,0 +1,59 @@
+"""A running job, shown: a live line on a terminal, a quiet line now and then in a log."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from cluster.console import Console
+from cluster.numbers import duration
+from pipelines.job.progress import Snapshot
+
+QUIET_SECONDS = 30
+
+
+class Display(Protocol):
+    """Shows how far a job is."""
+
+    def __call__(self, snapshot: Snapshot) -> None: ...
+
+
+@contextmanager
+def progress_display(console: Console) -> Iterator[Display]:
+    """The display that suits the console, for the time of a job."""
+    if not console.interactive:
+        yield _QuietLines(console)
+        return
+    from rich.console import Console as RichConsole
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    spinner = Spinner("dots", "loading the encoder")
+    with Live(spinner, console=RichConsole(file=console.err), refresh_per_second=8, transient=True):
+        yield lambda snapshot: spinner.update(text=progress_line(snapshot))
+
+
+class _QuietLines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = time.monotonic() + QUIET_SECONDS
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + QUIET_SECONDS
+            self._console.note(progress_line(snapshot))
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """One line: units, rows, rates, time left, rejects."""
+    of = f" of {snapshot.units_planned:,}" if snapshot.units_planned is not None else ""
+    parts = [f"{snapshot.units_done:,}{of} units", f"{snapshot.rows:,} rows"]
+    if snapshot.rows_per_second:
+        parts.append(f"{snapshot.rows_per_second:,.0f} rows/s, {snapshot.tokens_per_second:,.0f} tokens/s")
+    if snapshot.seconds_left is not None:
+        parts.append(f"{duration(snapshot.seconds_left)} left")
+    if snapshot.rejects:
+        parts.append(f"{snapshot.rejects:,} rejects")
+    if snapshot.units_failed:
+        parts.append(f"{snapshot.units_failed:,} units failed")
+    return " · ".join(parts)
