@@ -27,8 +27,7 @@ class Survey:
 
     types: of the id and kept columns, as they will be in the shards; empty for a file without rows or broken.
     error: why it cannot be read. column_problem: what is wrong with its columns; for JSON Lines, whose rows may
-    differ, as far as was looked.
-    has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
+    differ, as far as was looked. has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
     """
 
     entry: FileEntry
@@ -75,7 +74,7 @@ def _sample(seen: Survey, storage: Storage) -> bytes:
 
 def _survey_json(seen: Survey, columns: Columns, sample: bytes) -> Survey:
     """A key is missing if no row of the sample has it, and a kept one only if the sample is the whole file."""
-    whole = seen.compression is None and seen.entry.size <= len(sample)
+    whole = len(sample) < SAMPLE_BYTES
     wanted = {columns.text, columns.id} - {None} | (set(columns.keep) if whole else set())
     names: dict[str, None] = {}
     for line in split_lines([sample]):

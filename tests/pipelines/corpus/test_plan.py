@@ -279,3 +279,9 @@ def test_a_file_that_goes_missing_while_planning_is_a_storage_error(tmp_path: Pa
 
     with pytest.raises(StorageError, match="cannot read: No such file"):
         make_plan([str(path)], TEXT, 10, Vanishing())
+
+
+def test_a_kept_key_in_no_row_of_a_small_compressed_file_is_refused(tmp_path: Path):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(json_lines(numbered(3))))
+    assert usage_error(path, columns=Columns("text", keep=("url",))) == f"{path}: no column 'url'; there are: text"
