@@ -27,7 +27,8 @@ class Survey:
 
     types: of the id and kept columns, as they will be in the shards; empty for a file without rows or broken.
     error: why it cannot be read. column_problem: what is wrong with its columns; for JSON Lines, whose rows may
-    differ, as far as was looked. has_columns: False where nothing can be said of columns (broken, empty, or no row was valid).
+    differ, as far as was looked. has_columns: False where nothing can be said of
+    them (broken, empty, or no row was valid).
     """
 
     entry: FileEntry
