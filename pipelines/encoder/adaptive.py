@@ -22,8 +22,6 @@ ASSUMED_COMPILE_SECONDS = 2.0
 ASSUMED_SAVING = 0.25
 # Under this share saved, compiling is not worth its memory.
 LEAST_SAVING = 0.04
-# XLA reorders sums; a larger difference on unit-sized numbers would be a miscompilation.
-TOLERANCE = 1e-3
 
 BatchFunction = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 
@@ -39,17 +37,20 @@ class _ShapeCost:
 class AdaptiveFunction:
     """A function of (word_ids, mask, type_ids), int32 [B, L], that compiles the shapes that pay for it.
 
-    graph(...) takes any shape; compile(shape) gives the compiled function of one shape. `clock` is in seconds.
+    graph(...) takes any shape; compile_shape(shape) gives the compiled function of one shape. tolerance: by how much
+    their values may differ, relative to the largest number (or to 1). clock: in seconds.
     """
 
     def __init__(
         self,
         graph: BatchFunction,
         compile_shape: Callable[[tuple[int, int]], BatchFunction],
+        tolerance: float = 1e-3,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._graph = graph
         self._compile_shape = compile_shape
+        self._tolerance = tolerance
         self._clock = clock
         self._costs: dict[tuple[int, int], _ShapeCost] = defaultdict(_ShapeCost)
         self._compiled: dict[tuple[int, int], BatchFunction] = {}
@@ -98,7 +99,7 @@ class AdaptiveFunction:
             self._off = True
             return
         difference = float(np.max(np.abs(value - expected), initial=0.0))
-        if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
+        if not difference <= self._tolerance * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
             log.warning("XLA's result is off by %g at shape %s; this encoder runs as a graph", difference, shape)
             self._off = True
             self._compiled.clear()

@@ -12,6 +12,7 @@ from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
 from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
 from pipelines.encoder.device import prepare_tensorflow
 from pipelines.encoder.pooling import pool, unit_length
+from pipelines.encoder.precision import with_precision
 from pipelines.encoder.saved_model import SavedEncoder, load_encoder, matrix_parameters
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.stats import EncodeStats
@@ -21,6 +22,10 @@ from pipelines.errors import UsageError
 # Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
 CPU_TOKEN_BUDGET = 512
 GPU_TOKEN_BUDGET = 32768
+
+# By how much XLA's vectors may differ from the graph's, relative to the largest number: it reorders sums, and in
+# reduced precision rounds at other places. More would be a miscompilation.
+XLA_TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 1e-1}
 
 # Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
 WINDOW_TEXTS = 16384
@@ -57,10 +62,16 @@ class TextEncoder:
         self._encoder = encoder
         self.tokenize = tokenizer
         self._token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
+        precision = resolved.spec.precision
         fixed = encoder.fixed_length
         self._ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
         self._matrix_parameters = matrix_parameters(encoder.module)
-        self._vectors = AdaptiveFunction(self._graph(), self._compile)
+        self._batch = (
+            self._encode_batch
+            if precision == "float32"
+            else with_precision(self._encode_batch, precision, self._batch_specs())
+        )
+        self._vectors = AdaptiveFunction(self._graph(), self._compile, XLA_TOLERANCE[precision])
 
     @classmethod
     def load(
@@ -164,12 +175,15 @@ class TextEncoder:
                     pending.append(ahead.submit(self.tokenize, window))
                 yield tokens
 
+    def _batch_specs(self) -> list[tf.TensorSpec]:
+        """The arguments of `_encode_batch`: any number of rows, of any length that the encoder takes."""
+        return [tf.TensorSpec([None, self._encoder.fixed_length], tf.int32)] * 3
+
     def _graph(self) -> BatchFunction:
-        unknown = tf.TensorSpec([None, self._encoder.fixed_length], tf.int32)
-        return tf.function(self._encode_batch, input_signature=[unknown] * 3, autograph=False)
+        return tf.function(self._batch, input_signature=self._batch_specs(), autograph=False)
 
     def _compile(self, shape: tuple[int, int]) -> BatchFunction:
-        compiled = tf.function(self._encode_batch, jit_compile=True, autograph=False)
+        compiled = tf.function(self._batch, jit_compile=True, autograph=False)
         return compiled.get_concrete_function(*[tf.TensorSpec(shape, tf.int32)] * 3)
 
     def _encode_batch(self, word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> tf.Tensor:

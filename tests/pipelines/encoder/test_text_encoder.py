@@ -142,6 +142,15 @@ def test_float16_vectors_are_the_float32_ones_rounded(tiny_model, snippet):
     np.testing.assert_allclose(vectors, snippet(HOSTILE, "mean"), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 2e-2), ("float16", 2e-3)])
+def test_reduced_precision_stays_near_float32(tiny_model, snippet, precision, tolerance):
+    spec = EncoderSpec(str(tiny_model), pooling="mean", normalize=True, max_tokens=POSITIONS, precision=precision)
+    vectors = np.asarray(TextEncoder.load(spec).encode(HOSTILE))
+    expected = snippet(HOSTILE, "mean", normalize=True)
+    assert vectors.dtype == np.float32
+    assert 0 < np.abs(vectors - expected).max() < tolerance
+
+
 def test_identical_texts_are_encoded_once(mean_encoder):
     encoded = mean_encoder.encode_tokens(mean_encoder.tokenize(["the same"] * 50 + ["another"]))
     assert (encoded.stats.texts, encoded.stats.distinct) == (51, 2)
