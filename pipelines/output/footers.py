@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pipelines.corpus.plan_types import Unit
+from pipelines.errors import StorageError
 from pipelines.output.layout import Output
 from pipelines.output.pool_map import pool_map
 from pipelines.output.shard import read_info
@@ -13,5 +14,15 @@ FOOTERS_AT_ONCE = 32
 
 
 def read_footers(output: Output, units: Iterable[Unit]) -> Iterator[ShardInfo]:
-    """The footers of these units' shards, in order. Raises StorageError at the first that is no whole shard."""
-    return pool_map(lambda unit: read_info(output.storage, output.shard_uri(unit)), units, FOOTERS_AT_ONCE)
+    """The footers of these units' shards, in order. Raises StorageError where one is damaged or renamed."""
+    return pool_map(lambda unit: _read_footer(output, unit), units, FOOTERS_AT_ONCE)
+
+
+def _read_footer(output: Output, unit: Unit) -> ShardInfo:
+    uri = output.shard_uri(unit)
+    info = read_info(output.storage, uri)
+    if info.unit != unit.name:
+        raise StorageError(
+            f"{uri}: is {info.unit} by its footer, so it was renamed; `encorpus verify` says what is wrong"
+        )
+    return info

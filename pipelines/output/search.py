@@ -15,14 +15,10 @@ from pipelines.errors import EncorpusError, StorageError, UsageError
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned, load_planned
 from pipelines.output.pool_map import pool_map
-from pipelines.output.shard import read_columns
-from pipelines.output.vectors import vectors_of
+from pipelines.output.shard import read_columns, vector_batches
 
 # Each has a shard in memory.
 SHARDS_AT_ONCE = 4
-
-# Rows scored at once: float16 vectors are widened a little at a time, and a block stays in the processor's cache.
-SCORED_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -65,12 +61,9 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
 
 def cosines(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """The cosines, float32 [n], of vectors [n, dim] with a direction [dim] of length 1; 0 for vectors of length 0."""
-    scores = np.empty(len(vectors), np.float32)
-    for start in range(0, len(vectors), SCORED_AT_ONCE):
-        some = vectors[start : start + SCORED_AT_ONCE].astype(np.float32, copy=False)
-        lengths = np.sqrt(np.einsum("ij,ij->i", some, some))
-        scores[start : start + len(some)] = (some @ direction) / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return scores
+    vectors = vectors.astype(np.float32, copy=False)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return (vectors @ direction) / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def top_rows(scores: np.ndarray, top: int) -> np.ndarray:
@@ -97,10 +90,11 @@ def _best_of_shard(output: Output, unit: Unit, direction: np.ndarray, top: int) 
     uri = output.shard_uri(unit)
     data = output.storage.read_bytes(uri)
     try:
-        column = pq.read_table(pa.BufferReader(data), columns=["embedding"], use_threads=False)["embedding"]
-        scores = cosines(vectors_of(column), direction)
-    except (pa.ArrowException, OSError, ValueError, KeyError):
+        with pq.ParquetFile(pa.BufferReader(data)) as parquet:
+            parts = [cosines(vectors, direction) for vectors in vector_batches(parquet)]
+    except (pa.ArrowException, OSError, ValueError, AttributeError):
         raise StorageError(f"{uri}: not a whole shard; `encorpus verify` says what is wrong") from None
+    scores = np.concatenate([np.empty(0, np.float32), *parts])
     return [_Place(-float(scores[row]), unit.file, unit.slice, int(row)) for row in top_rows(scores, top)]
 
 

@@ -1,7 +1,7 @@
 """A shard: one unit's vectors as a Parquet file that says in its footer what it is."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,14 @@ __all__ = [
     "shard_schema",
     "shard_table",
     "stored_schema",
+    "vector_batches",
 ]
 
 # Vectors are read as a whole: with large pages they are read several times faster.
 PAGE_BYTES = 8 << 20
+
+# Rows whose vectors are decoded at once.
+VECTOR_ROWS = 4096
 
 # The footer's length (little-endian) and the magic number end every Parquet file.
 TAIL_BYTES = 8
@@ -101,6 +105,12 @@ def read_info(storage: Storage, uri: str) -> ShardInfo:
         return from_metadata(pq.read_metadata(pa.BufferReader(tail)).metadata, entry.size)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _not_whole(uri, error) from None
+
+
+def vector_batches(parquet: pq.ParquetFile) -> Iterator[np.ndarray]:
+    """The vectors of an open shard [n, dimension], a few MB at a time; those of all tokens for `sequence`."""
+    for batch in parquet.iter_batches(VECTOR_ROWS, columns=["embedding"], use_threads=False):
+        yield vectors_of(pa.chunked_array([batch.column(0)]))
 
 
 def read_columns(storage: Storage, uri: str, columns: Sequence[str]) -> pa.Table:

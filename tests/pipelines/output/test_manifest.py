@@ -64,6 +64,15 @@ def test_a_damaged_one_is_one_clear_line(tmp_path: Path, content: bytes):
         load_manifest(output)
 
 
+def test_a_renamed_shard_keeps_the_manifest_from_being_written(tmp_path: Path):
+    job = FakeJob((write_parquet(tmp_path / "a.parquet", texts_of("a", 24)),), output_in(tmp_path))
+    job.run()
+    first, second = sorted(Path(job.output.uri).glob("part-*"))
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(StorageError, match=r"000001\.parquet: is part-000000-000000 by its footer, so it was renamed"):
+        write_manifest(job.output, {})
+
+
 def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_path: Path):
     job = FakeJob((write_parquet(tmp_path / "a.parquet", texts_of("a", 24)),), output_in(tmp_path))
     job.run()

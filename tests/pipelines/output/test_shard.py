@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import EncorpusError, StorageError
-from pipelines.output.shard import ShardInfo, read_columns, read_info, shard_bytes, shard_table
+from pipelines.output.shard import ShardInfo, Vectors, read_columns, read_info, shard_bytes, shard_table
 from pipelines.output.shard_info import from_metadata, to_metadata
 from pipelines.output.vectors import vectors_of
 from pipelines.storage import Storage
@@ -24,7 +24,7 @@ VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)
 STORAGE = Storage()
 
 
-def table_of(vectors=VECTORS, dtype="float32", columns=COLUMNS) -> pa.Table:
+def table_of(vectors: Vectors = VECTORS, dtype="float32", columns=COLUMNS) -> pa.Table:
     return shard_table(columns, TOKENS[: columns.num_rows], TRUNCATED[: columns.num_rows], vectors, 4, dtype)
 
 
