@@ -7,6 +7,7 @@ from itertools import pairwise
 from pipelines.corpus.plan_types import CorpusFile, Plan, Unit
 from pipelines.output.check_shard import ShardReport
 from pipelines.output.layout import Listing
+from pipelines.output.planned import units_of_plan
 from pipelines.output.remaining import Remaining, missing, possible_ends
 from pipelines.output.violation import AGAIN, Violation
 
@@ -31,15 +32,10 @@ def check_listing(plan: Plan, listing: Listing) -> Iterator[Violation]:
     """Nothing lies among the shards that the plan does not know, for readers would take it for rows."""
     for name in listing.strangers:
         yield Violation(name, "not a shard of this output; move it away")
-    for unit in sorted(listing.units - planned_units(plan, listing), key=_order):
+    for unit in sorted(listing.units.difference(units_of_plan(plan, listing.units)), key=_order):
         yield Violation(
             f"{unit.name}.parquet", "no unit of the plan is called so, it is left from another job; delete it"
         )
-
-
-def planned_units(plan: Plan, listing: Listing) -> frozenset[Unit]:
-    """The committed units that are the plan's, or may be: a streamed file can have any number of slices."""
-    return frozenset(unit for unit in listing.units if _is_planned(plan, unit))
 
 
 def what_is_missing(plan: Plan, reports: Sequence[ShardReport]) -> Remaining:
@@ -98,13 +94,6 @@ def _check_stream(file: CorpusFile, reports: Sequence[ShardReport]) -> Iterator[
         if adjacent and after.info is not None and after.info.start != before.info.stop:
             what = f"begins at {after.info.start} of {file.uri}, where {before.unit.name} ends at {before.info.stop}"
             yield Violation(name, what)
-
-
-def _is_planned(plan: Plan, unit: Unit) -> bool:
-    if unit.file >= len(plan.files):
-        return False
-    slices = plan.files[unit.file].slices
-    return slices is None or unit.slice < slices
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,11 +1,12 @@
-"""What an output was to hold: its job and plan, read back."""
+"""What an output was to hold: its job and plan, read back, and which units belong to it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from pipelines.corpus.plan_file import plan_from_bytes
-from pipelines.corpus.plan_types import Columns, Plan
+from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.errors import StorageError, UsageError
 from pipelines.output.job_file import JobFile, load_job_file
 from pipelines.output.layout import Output
@@ -40,3 +41,13 @@ def load_planned(output: Output) -> Planned:
         return Planned(job, plan_from_bytes(data))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"{output.plan_uri}: not a plan of encorpus; put the right one back") from None
+
+
+def units_of_plan(plan: Plan, units: Iterable[Unit]) -> list[Unit]:
+    """Those of the units that are the plan's, or may be, in order: a streamed file can have any number of slices."""
+    known = [unit for unit in units if unit.file < len(plan.files) and _has_slice(plan.files[unit.file], unit.slice)]
+    return sorted(known, key=lambda unit: (unit.file, unit.slice))
+
+
+def _has_slice(file: CorpusFile, number: int) -> bool:
+    return file.slices is None or number < file.slices

@@ -13,7 +13,7 @@ from pipelines.corpus.plan_types import Unit
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.errors import EncorpusError, StorageError, UsageError
 from pipelines.output.layout import Output
-from pipelines.output.planned import Planned, load_planned
+from pipelines.output.planned import Planned, load_planned, units_of_plan
 from pipelines.output.pool_map import pool_map
 from pipelines.output.shard import read_columns, vector_batches
 
@@ -41,7 +41,8 @@ class _Place(NamedTuple):
 
 
 def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> list[Hit]:
-    """The `top` rows with the largest cosine to the query, float32 [dim], best first, over all committed shards.
+    """The `top` rows with the largest cosine to the query, float32 [dim], best first, over all committed shards
+    of the plan.
 
     fingerprint: of the encoder that made the query, which must be the output's.
 
@@ -52,7 +53,7 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
     _refuse(planned, output, fingerprint)
     direction = np.asarray(query, np.float32)
     direction = direction / max(float(np.linalg.norm(direction)), np.finfo(np.float32).tiny)
-    units = sorted(output.committed(), key=lambda unit: (unit.file, unit.slice))
+    units = units_of_plan(planned.plan, output.committed())
     best: list[_Place] = []
     for places in pool_map(lambda unit: _best_of_shard(output, unit, direction, top), units, SHARDS_AT_ONCE):
         best = heapq.nsmallest(top, [*best, *places])

@@ -10,7 +10,6 @@ from pipelines.output.check_files import (
     check_listing,
     check_plan,
     check_streams,
-    planned_units,
     what_is_missing,
 )
 from pipelines.output.check_input import check_input
@@ -18,7 +17,7 @@ from pipelines.output.check_manifest import MANIFEST, check_manifest
 from pipelines.output.check_shard import ShardReport, check_shard
 from pipelines.output.layout import Listing, Output
 from pipelines.output.manifest import load_manifest
-from pipelines.output.planned import Planned, load_planned
+from pipelines.output.planned import Planned, load_planned, units_of_plan
 from pipelines.output.pool_map import pool_map
 from pipelines.output.violation import Violation
 
@@ -50,7 +49,7 @@ def verify(output: Output, with_input: bool = False) -> Verification:
     planned = load_planned(output)
     listing = output.listing()
     rejected = output.rejected()
-    units = sorted(planned_units(planned.plan, listing), key=lambda unit: (unit.file, unit.slice))
+    units = units_of_plan(planned.plan, listing.units)
     reports = list(pool_map(lambda unit: check_shard(planned, output, unit, unit in rejected), units, SHARDS_AT_ONCE))
     violations = list(_violations(planned, output, listing, reports))
     if with_input:

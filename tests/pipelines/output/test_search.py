@@ -1,5 +1,6 @@
 """Search: the exact nearest rows, with their texts, from the shards of an output."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_a_vector_a_token_is_refused(tmp_path: Path):
     job.run()
     with pytest.raises(UsageError, match="pooling sequence"):
         search(job.output, fake_vector("x"), FINGERPRINT, top=1)
+
+
+def test_shards_left_from_another_job_are_not_searched(tmp_path: Path):
+    one, two = (write_parquet(tmp_path / f"{name}.parquet", texts_of(name, 25)) for name in ("a", "b"))
+    job = FakeJob((one, two), output_in(tmp_path))
+    job.run()
+    replace(job, inputs=(one,)).prepare()
+    assert search(job.output, fake_vector("b 4"), FINGERPRINT, top=1)[0].shard.startswith("part-000000")
 
 
 def test_a_damaged_shard_is_one_clear_line(tmp_path: Path):

@@ -15,6 +15,7 @@ from pipelines.corpus.plan import Columns, plan_from_bytes, plan_to_bytes
 from pipelines.errors import StorageError, UsageError
 from pipelines.output.layout import Output
 from pipelines.output.verify import verify
+from pipelines.storage import Storage
 from tests.pipelines.output.corruption import (
     copy_of,
     edit_json,
@@ -82,6 +83,12 @@ def test_own_ids_and_kept_columns_of_any_type_are_proven(tmp_path):
     job = FakeJob((corpus,), output_in(tmp_path), columns=Columns("text", "key", tuple(kept)))
     job.run()
     assert verify(job.output, with_input=True).violations == ()
+
+
+def test_an_output_in_an_object_store_is_proven(healthy):
+    job = replace(healthy, output=Output("memory://verify/out", Storage()))
+    job.run()
+    assert verify(job.output).violations == ()
 
 
 def test_it_tells_what_it_looked_at(healthy):
