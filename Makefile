@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
 
-test: .venv/ready
+test: .venv/demo
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright

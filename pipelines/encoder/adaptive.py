@@ -18,7 +18,7 @@ import numpy as np
 log = logging.getLogger(__name__)
 
 # Before the first measurement: one shape of a small encoder on one core.
-ASSUMED_COMPILE_SECONDS = 2.0
+ASSUMED_COMPILE_SECONDS = 1.0
 ASSUMED_SAVING = 0.25
 # Under this share saved, compiling is not worth its memory.
 LEAST_SAVING = 0.04
