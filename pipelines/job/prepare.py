@@ -34,8 +34,9 @@ GPU_SHARD_ROWS = 50_000
 class Job:
     """What to embed, with what, to where, by how many workers.
 
-    workers: least and most, None for one a CPU core (or GPU). shard_rows: rows of a unit, about; None for the
-    default of the device. address: of a Ray cluster, None for this machine. on_bad_row: reject or fail.
+    workers: least and most, None for one a CPU core (or GPU). shard_rows: rows of a unit, about; None for those of
+    the output's shards, or the default of the device. address: of a Ray cluster, None for this machine. on_bad_row:
+    reject or fail.
     """
 
     inputs: tuple[str, ...]
@@ -50,9 +51,9 @@ class Job:
     storage: Storage = field(default_factory=Storage)
 
     @property
-    def unit_rows(self) -> int:
-        """shard_rows, settled."""
-        return self.shard_rows or (GPU_SHARD_ROWS if self.gpus_per_worker else CPU_SHARD_ROWS)
+    def default_shard_rows(self) -> int:
+        """Rows of a unit, about, where nobody says how many."""
+        return GPU_SHARD_ROWS if self.gpus_per_worker else CPU_SHARD_ROWS
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,13 @@ def prepare(job: Job) -> Prepared:
     output = Output(job.output, job.storage)
     _require_folder(output)
     committed = output.committed()
-    ours = _job_file(job, resolved)
+    theirs = _job_of_shards(output) if committed else None
+    shard_rows = job.shard_rows or (theirs.shard_rows if theirs else job.default_shard_rows)
+    ours = _job_file(job, resolved, shard_rows)
     plan = (
-        _extended_plan(job, ours, output)
-        if committed
-        else make_plan(job.inputs, job.columns, job.unit_rows, job.storage)
+        _extended_plan(job, theirs, ours, output)
+        if theirs
+        else make_plan(job.inputs, job.columns, shard_rows, job.storage)
     )
     job.storage.write_atomic(output.plan_uri, plan_to_bytes(plan))
     save_job_file(output, ours)
@@ -107,22 +110,26 @@ def _require_folder(output: Output) -> None:
         raise UsageError(f"-o {output.uri}: a file; name a folder")
 
 
-def _job_file(job: Job, resolved: ResolvedSpec) -> JobFile:
+def _job_file(job: Job, resolved: ResolvedSpec, shard_rows: int) -> JobFile:
     return JobFile(
         encoder=resolved.describe(),
         fingerprint=resolved.fingerprint,
         columns={**asdict(job.columns), "keep": list(job.columns.keep)},
-        shard_rows=job.unit_rows,
+        shard_rows=shard_rows,
         inputs=list(job.inputs),
         encorpus_version=encorpus_version(),
     )
 
 
-def _extended_plan(job: Job, ours: JobFile, output: Output) -> Plan:
-    """The plan that the output's shards follow, with the input's new files; refuses what does not fit them."""
+def _job_of_shards(output: Output) -> JobFile:
     theirs = load_job_file(output)
     if theirs is None:
         raise UsageError(f"-o {output.uri}: holds shards, but no job.json; choose another folder")
+    return theirs
+
+
+def _extended_plan(job: Job, theirs: JobFile, ours: JobFile, output: Output) -> Plan:
+    """The plan that the output's shards follow, with the input's new files; refuses what does not fit them."""
     if told := difference(theirs, ours):
         raise UsageError(f"-o {output.uri}: made otherwise: {told}; use the same options, or another folder")
     plan = plan_from_bytes(output.storage.read_bytes(output.plan_uri))

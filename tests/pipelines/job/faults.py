@@ -1,0 +1,46 @@
+"""Storage that fails or kills on purpose: real processes die by a real SIGKILL, at a file that a test names."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.errors import StorageError
+from pipelines.storage import Storage
+
+
+@dataclass(frozen=True)
+class DeadlyStorage(Storage):
+    """Kills every process but `driver` that opens the file `victim`, the first `times` times.
+
+    tally: a folder with a file a death, by the id of the process that died.
+    """
+
+    victim: str = ""
+    times: int = 0
+    driver: int = 0
+    tally: str = ""
+
+    def open(self, uri: str) -> BinaryIO:
+        if uri == self.victim and os.getpid() != self.driver and self.deaths < self.times:
+            (Path(self.tally) / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().open(uri)
+
+    @property
+    def deaths(self) -> int:
+        """How many processes died so far."""
+        return len(list(Path(self.tally).iterdir()))
+
+
+@dataclass(frozen=True)
+class ReadOnlyShard(Storage):
+    """Cannot write files whose name ends with `ending`."""
+
+    ending: str = ""
+
+    def write_atomic(self, uri: str, data: bytes | memoryview) -> None:
+        if uri.endswith(self.ending):
+            raise StorageError(f"{uri}: cannot write: no space left on device")
+        super().write_atomic(uri, data)

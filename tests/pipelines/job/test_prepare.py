@@ -1,0 +1,127 @@
+"""Before the work: what is missing is found, what a killed run left is swept, and what does not fit is refused."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.errors import InputChangedError, UsageError
+from pipelines.job.prepare import prepare
+from pipelines.output.layout import Output
+from pipelines.storage import Storage
+from tests.pipelines.job.jobs import job_of, spec_of, texts_of, write_parquet
+from tests.pipelines.output.fake_job import FakeJob
+from tests.tiny_model import package_tiny_model
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("a", 60)).parent
+
+
+def commit_one(prepared) -> str:
+    """Commits the job's first missing unit, with made-up vectors; gives its name."""
+    unit = prepared.remaining.units[0]
+    fake = FakeJob((), prepared.output, prepared.job.columns, fingerprint=prepared.resolved.fingerprint)
+    fake.commit(prepared.plan, fake.rows_of(prepared.plan, unit))
+    return unit.name
+
+
+def test_a_fresh_output_lacks_every_unit(corpus, tiny_model, tmp_path):
+    prepared = prepare(job_of(corpus, tmp_path / "out", tiny_model))
+    assert (prepared.committed, [unit.slice for unit in prepared.remaining.units]) == (0, [0, 1, 2])
+
+
+def test_a_committed_unit_is_not_missing(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+    prepared = prepare(job)
+    assert (prepared.committed, [unit.slice for unit in prepared.remaining.units]) == (1, [1, 2])
+
+
+def test_relative_paths_mean_the_same_from_any_folder(corpus, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = job_of(["corpus"], "out", tiny_model)
+    commit_one(prepare(job))
+    monkeypatch.chdir(corpus)
+    assert prepare(job_of([".."], "../out", tiny_model)).committed == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"encoder": {"pooling": "cls"}}, "pooling was mean, now cls"),
+        ({"encoder": {"max_tokens": 16}}, "max-tokens was 32, now 16"),
+        ({"encoder": {"dtype": "float16"}}, "dtype was float32, now float16"),
+        ({"shard_rows": 30}, "shard-rows was 20, now 30"),
+    ],
+)
+def test_another_spec_into_the_same_output_is_refused_by_what_differs(corpus, tiny_model, tmp_path, options, told):
+    commit_one(prepare(job_of(corpus, tmp_path / "out", tiny_model)))
+    other = {**options, "encoder": spec_of(tiny_model, **options.get("encoder", {}))}
+    with pytest.raises(UsageError, match=f"made otherwise: {told}; use the same options"):
+        prepare(job_of(corpus, tmp_path / "out", tiny_model, **other))
+
+
+def test_another_model_is_refused_by_its_fingerprint_and_a_moved_one_is_not(corpus, tiny_model, tmp_path):
+    commit_one(prepare(job_of(corpus, tmp_path / "out", tiny_model)))
+    moved = tmp_path / "moved"
+    subprocess.run(["cp", "-r", tiny_model, moved], check=True)
+    assert prepare(job_of(corpus, tmp_path / "out", moved)).committed == 1
+    other = package_tiny_model(tmp_path, seed=8)
+    with pytest.raises(UsageError, match="the model or preprocessor is another one"):
+        prepare(job_of(corpus, tmp_path / "out", other))
+
+
+def test_rows_of_a_unit_are_those_of_the_output_unless_told_otherwise(corpus, tiny_model, tmp_path):
+    commit_one(prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=30)))
+    prepared = prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=None))
+    assert (prepared.plan.shard_rows, prepared.committed, len(prepared.remaining.units)) == (30, 1, 1)
+
+
+def test_a_changed_input_is_refused(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+    write_parquet(corpus / "a.parquet", texts_of("b", 60))
+    with pytest.raises(InputChangedError, match=r"a.parquet has changed since the plan was made; restore the input"):
+        prepare(job)
+
+
+def test_an_output_without_shards_may_be_planned_anew(corpus, tiny_model, tmp_path):
+    prepare(job_of(corpus, tmp_path / "out", tiny_model))
+    write_parquet(corpus / "a.parquet", texts_of("b", 90))
+    assert len(prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=30)).remaining.units) == 3
+
+
+def test_shards_without_a_job_are_left_alone(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+    (tmp_path / "out" / "_encorpus" / "job.json").unlink()
+    with pytest.raises(UsageError, match=r"holds shards, but no job\.json"):
+        prepare(job)
+
+
+def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    committed = commit_one(prepare(job))
+    output = Output(str(tmp_path / "out"), Storage())
+    write_half_a_file(tmp_path / "out" / "part-000000-000001.parquet")
+    for unit in (committed, "part-000000-000001"):
+        Storage().write_atomic(f"{output.rejects_folder}/{unit}.parquet", b"rejects")
+    Storage().write_atomic(output.manifest_uri, b"{}")
+    prepare(job)
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_file()] == [f"{committed}.parquet"]
+    assert Storage().names(output.rejects_folder) == [f"{committed}.parquet"]
+    assert not Storage().exists(output.manifest_uri)
+
+
+def write_half_a_file(path) -> None:
+    """A process that is killed while it writes there."""
+    script = (
+        "import os, signal, sys, pathlib\n"
+        "from pipelines import local_files\n"
+        "local_files.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "local_files.write_atomic(pathlib.Path(sys.argv[1]), b'half')\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert [child for child in path.parent.iterdir() if child.name.startswith(f".{path.name}")]

@@ -1,0 +1,77 @@
+"""Rates and the time left, from records and a clock."""
+
+import pytest
+
+from pipelines.encoder.stats import EncodeStats
+from pipelines.job.progress import Totals
+from pipelines.job.record import Outcome, Record
+from pipelines.output.shard_info import ShardInfo
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def done(rows: int, tokens: int, rejects: int = 0) -> Record:
+    shard = ShardInfo("part-000000-000000", "f", "1", 0, rows, False, rows, rejects, tokens, 0, "print", "0")
+    stats = EncodeStats(texts=rows, distinct=rows, tokens=tokens, padded_tokens=2 * tokens)
+    return Record("part-000000-000000", Outcome.DONE, shard=shard, stats=stats, reasons={"null": rejects})
+
+
+def failed() -> Record:
+    return Record("part-000000-000009", Outcome.FAILED, "no space left")
+
+
+def test_nothing_is_known_before_the_first_record(clock):
+    snapshot = Totals(committed=3, planned=10, clock=clock).snapshot()
+    assert (snapshot.units_done, snapshot.rows_per_second, snapshot.seconds_left) == (3, 0, None)
+
+
+def test_rates_count_from_the_first_record_on_so_that_loading_does_not(clock):
+    totals = Totals(committed=0, planned=10, clock=clock)
+    clock.now += 30
+    totals.add(done(rows=1000, tokens=9000))
+    for _ in range(2):
+        clock.now += 5
+        totals.add(done(rows=100, tokens=700))
+    snapshot = totals.snapshot()
+    assert (snapshot.rows_per_second, snapshot.tokens_per_second) == (20, 140)
+    assert (snapshot.rows, snapshot.seconds) == (1200, 40)
+
+
+def test_the_time_left_is_that_of_the_units_neither_committed_nor_done_nor_failed(clock):
+    totals = Totals(committed=4, planned=10, clock=clock)
+    totals.add(done(rows=10, tokens=10))
+    clock.now += 8
+    totals.add(done(rows=10, tokens=10))
+    totals.add(failed())
+    assert totals.snapshot().seconds_left == pytest.approx(3 * 8)
+
+
+def test_the_time_left_is_unknown_while_the_units_are(clock):
+    totals = Totals(committed=0, planned=None, clock=clock)
+    for _ in range(2):
+        totals.add(done(rows=10, tokens=10))
+        clock.now += 1
+    assert totals.snapshot().seconds_left is None
+
+
+def test_rejects_add_up_by_reason_and_failures_are_kept(clock):
+    totals = Totals(committed=0, planned=3, clock=clock)
+    totals.add(done(rows=10, tokens=10, rejects=2))
+    totals.add(done(rows=10, tokens=10, rejects=1))
+    totals.add(failed())
+    assert (totals.rejects, totals.reasons["null"]) == (3, 3)
+    assert [record.message for record in totals.failures] == ["no space left"]
+    assert (totals.stats.texts, totals.stats.padding) == (20, 0.5)

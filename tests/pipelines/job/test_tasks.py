@@ -1,0 +1,76 @@
+"""Tasks and records: what travels to a worker and back, and how work is dealt out."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.corpus.plan import CorpusFile, Unit
+from pipelines.encoder.stats import EncodeStats
+from pipelines.job.embed import tasks_for
+from pipelines.job.record import Outcome, Record, record_table, records_of
+from pipelines.job.tasks import Task, task_table, tasks_of
+from pipelines.output.remaining import Remaining
+from pipelines.output.shard_info import ShardInfo
+
+NUMBERS = st.integers(0, 2**40)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+SHARDS = st.builds(
+    ShardInfo,
+    *[TEXTS] * 3,
+    *[NUMBERS] * 2,
+    st.booleans(),
+    *[NUMBERS] * 4,
+    *[TEXTS] * 2,
+    norm_mean=st.floats(0, 1e6),
+    bytes=NUMBERS,
+)
+
+
+@given(st.builds(Task, NUMBERS, st.none() | NUMBERS, NUMBERS, NUMBERS, st.lists(NUMBERS).map(tuple)))
+def test_a_task_arrives_as_it_was_sent(task):
+    assert list(tasks_of(task_table(task))) == [task]
+
+
+@given(
+    st.builds(
+        Record,
+        TEXTS,
+        st.sampled_from(Outcome),
+        TEXTS,
+        st.none() | SHARDS,
+        st.builds(EncodeStats, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.floats(0, 1e18), st.floats(0, 1e6)),
+        st.dictionaries(TEXTS, NUMBERS),
+        st.floats(0, 1e6),
+    )
+)
+def test_a_record_arrives_as_it_was_sent(record):
+    assert list(records_of(record_table(record))) == [record]
+
+
+def test_a_record_is_one_small_row():
+    table = record_table(Record("part-000000-000000", Outcome.FAILED, "no space left"))
+    assert (table.num_rows, table.column_names) == (1, ["record"])
+    assert json.loads(table["record"][0].as_py())["message"] == "no space left"
+
+
+def stream(number: int) -> CorpusFile:
+    return CorpusFile(number, f"{number}.csv", 1, "1", "csv", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("streams", "workers", "stripes"),
+    [(1, 1, 1), (1, 4, 4), (3, 4, 2), (8, 4, 1)],
+    ids=["one of each", "a stream for all workers", "more workers than streams", "more streams than workers"],
+)
+def test_streams_are_shared_so_that_every_worker_has_one(streams, workers, stripes):
+    left = Remaining((), tuple((stream(number), ()) for number in range(streams)), None)
+    tasks = tasks_for(left, workers)
+    assert {(task.file, task.stripe) for task in tasks} == {(f, s) for f in range(streams) for s in range(stripes)}
+    assert {task.stripes for task in tasks} == {stripes}
+
+
+def test_streams_come_before_units_and_know_what_is_done():
+    left = Remaining((Unit(0, 3), Unit(0, 5)), ((stream(1), (0, 1)),), None)
+    assert tasks_for(left, workers=1) == [Task(1, done=(0, 1)), Task(0, 3), Task(0, 5)]

@@ -1,0 +1,112 @@
+"""A worker by itself, without Ray: it answers each task with a record, whatever happens."""
+
+import gzip
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from pipelines.encoder.spec import resolve_spec
+from pipelines.job.attempts import MOST_DEATHS, AttemptCount
+from pipelines.job.prepare import prepare
+from pipelines.job.record import Outcome, records_of
+from pipelines.job.tasks import Task, task_table
+from pipelines.job.worker import EmbedWorker, WorkOrder
+from tests.pipelines.job.jobs import job_of, json_lines, shards_of, texts_of, write_parquet
+
+
+@pytest.fixture
+def prepared(tiny_model, tmp_path):
+    """A planned job over a cut file of two units and a streamed one of three."""
+    write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("a", 40))
+    (tmp_path / "corpus" / "b.jsonl.gz").write_bytes(gzip.compress(json_lines(texts_of("b", 50))))
+    return prepare(job_of(tmp_path / "corpus", tmp_path / "out", tiny_model))
+
+
+def order_of(prepared, **changes) -> WorkOrder:
+    job = prepared.job
+    order = WorkOrder(
+        job.encoder, prepared.resolved.fingerprint, job.columns, job.output, job.storage, on_bad_row="reject", threads=1
+    )
+    return replace(order, **changes)
+
+
+def records(worker: EmbedWorker, *tasks: Task):
+    return [record for task in tasks for table in worker(task_table(task)) for record in records_of(table)]
+
+
+def worker_of(prepared, attempts=None, **changes) -> EmbedWorker:
+    return EmbedWorker(order_of(prepared, **changes), attempts or AttemptCount())
+
+
+def test_a_unit_is_committed_before_its_record_is_given(prepared, tmp_path):
+    (record,) = records(worker_of(prepared), Task(0, 1))
+    assert (record.unit, record.outcome) == ("part-000000-000001", Outcome.DONE)
+    assert record.shard is not None
+    assert record.shard.rows == record.stats.texts == 20
+    assert list(shards_of(tmp_path / "out")) == ["part-000000-000001.parquet"]
+
+
+def test_each_slice_of_a_stripe_has_a_record_of_its_own(prepared):
+    worker = worker_of(prepared)
+    assert [record.unit for record in records(worker, Task(1, stripe=0, stripes=2))] == [
+        "part-000001-000000",
+        "part-000001-000002",
+    ]
+    assert [record.unit for record in records(worker, Task(1, stripe=1, stripes=2))] == ["part-000001-000001"]
+
+
+def test_finished_slices_of_a_stream_are_not_encoded_again(prepared):
+    assert [record.unit for record in records(worker_of(prepared), Task(1, done=(0, 2)))] == ["part-000001-000001"]
+
+
+def test_a_unit_that_cannot_be_written_is_a_record_and_the_next_one_is_done(prepared, tmp_path):
+    (tmp_path / "out" / "part-000000-000000.parquet").mkdir()
+    first, second = records(worker_of(prepared), Task(0, 0), Task(0, 1))
+    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DONE)
+    assert "part-000000-000000.parquet: cannot write" in first.message
+
+
+def test_a_file_that_vanishes_fails_alone(prepared, tmp_path):
+    (tmp_path / "corpus" / "a.parquet").unlink()
+    gone, *rest = records(worker_of(prepared), Task(0, 0), Task(1))
+    assert (gone.outcome, "a.parquet: is gone; restore it" in gone.message) == (Outcome.FAILED, True)
+    assert {record.outcome for record in rest} == {Outcome.DONE}
+
+
+def test_a_file_that_changes_while_the_job_runs_ends_it(prepared, tmp_path):
+    write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("other", 40))
+    (record,) = records(worker_of(prepared), Task(0, 0))
+    assert (record.outcome, "has changed since the plan was made" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
+    (record,) = records(worker_of(prepared, fingerprint="0" * 64), Task(0, 0))
+    assert (record.outcome, "differs from the driver's" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_model_that_is_gone_on_this_node_ends_the_job(prepared, tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "moved")
+    spec = replace(prepared.job.encoder, model=str(tmp_path / "moved"))
+    fingerprint = resolve_spec(spec).fingerprint
+    shutil.rmtree(tmp_path / "moved")
+    (record,) = records(worker_of(prepared, encoder=spec, fingerprint=fingerprint), Task(0, 0))
+    assert (record.outcome, "no such folder" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):
+    attempts = AttemptCount()
+    for _ in range(MOST_DEATHS):
+        attempts.begin("part-000000-000000")
+    first, second = records(worker_of(prepared, attempts), Task(0, 0), Task(0, 1))
+    assert (first.outcome, second.outcome) == (Outcome.SET_ASIDE, Outcome.DONE)
+    assert attempts.deaths("part-000000-000001") == 0
+
+
+def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
+    attempts = AttemptCount()
+    uri = str(tmp_path / "corpus" / "b.jsonl.gz")
+    for _ in range(MOST_DEATHS):
+        attempts.begin(f"{uri} (stripe 1 of 2)")
+    (record,) = records(worker_of(prepared, attempts), Task(1, stripe=0, stripes=2))
+    assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri} (stripe 1 of 2)")
