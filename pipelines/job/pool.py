@@ -79,9 +79,10 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
         for table in _as_they_come(dataset):
             yield from records_of(table)
     except RayError as error:
-        reason = str(error).strip().splitlines()[-1][:300]
+        cause = getattr(error, "cause", None) or error
+        reason = (str(cause).strip().splitlines() or [""])[0][:300]
         raise EncorpusError(
-            f"the pool of workers broke down: {reason}; run the same command again to resume"
+            f"the pool of workers broke down: {type(cause).__name__}: {reason}; run the same command again to resume"
         ) from error
 
 

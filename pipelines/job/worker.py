@@ -64,8 +64,8 @@ class EmbedWorker:
         try:
             self._plan = self._load_plan()
             self._encoder = _load_encoder(order)
-        except EncorpusError as error:
-            self._broken = str(error)
+        except Exception as error:
+            self._broken = _told(error)
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Does the table's tasks; gives one record a unit, as it is done."""
@@ -140,7 +140,7 @@ class EmbedWorker:
             outcome=Outcome.DONE,
             shard=shard,
             stats=encoded.stats,
-            reasons=Counter(rows.rejects["reason"].to_pylist()),
+            reasons=dict(Counter(rows.rejects["reason"].to_pylist())),
             seconds=time.perf_counter() - start,
         )
 
@@ -171,10 +171,15 @@ def _set_aside(unit: str) -> Record:
 
 
 def _failure(unit: str, error: Exception) -> Record:
-    """What a failed unit says of itself: one line for the user, the trace for the worker's log."""
+    """What a failed unit says of itself."""
     outcome = Outcome.FATAL if isinstance(error, InputChangedError) else Outcome.FAILED
+    return Record(unit, outcome, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """One line for the user; the trace of an error that is none of ours goes to the worker's log."""
     if isinstance(error, EncorpusError):
-        return Record(unit, outcome, str(error))
-    log.exception("unit %s failed", unit)
+        return str(error)
+    log.error("a worker failed", exc_info=error)
     first = (str(error).strip().splitlines() or [""])[0][:300]
-    return Record(unit, outcome, f"{type(error).__name__}: {first}")
+    return f"{type(error).__name__}: {first}"

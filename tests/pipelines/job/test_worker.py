@@ -3,6 +3,7 @@
 import gzip
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,18 @@ def test_a_file_that_changes_while_the_job_runs_ends_it(prepared, tmp_path):
     write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("other", 40))
     (record,) = records(worker_of(prepared), Task(0, 0))
     assert (record.outcome, "has changed since the plan was made" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_defect_while_loading_ends_the_job_in_one_line(prepared):
+    (record,) = records(worker_of(prepared, encoder="no spec"), Task(0, 0))
+    assert (record.outcome, record.message.startswith("AttributeError: ")) == (Outcome.FATAL, True)
+
+
+def test_rejects_are_counted_by_reason(prepared, tmp_path):
+    write_parquet(tmp_path / "bad.parquet", {"a": "the zip", "b": None, "c": None})
+    other = prepare(job_of(tmp_path / "bad.parquet", tmp_path / "out 2", Path(prepared.job.encoder.model)))
+    (record,) = records(worker_of(other), Task(0, 0))
+    assert record.reasons == {"text is null": 2}
 
 
 def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
