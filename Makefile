@@ -17,9 +17,16 @@ test: .venv/demo
 soak: .venv/demo
 	$(BIN)/pytest -m soak -s tests/e2e
 
-# Rates against sentence-transformers on this machine; needs ../shared/data or CORPUS=file.parquet.
+# Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
 bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/throughput.py $(CORPUS)
+	$(BIN)/python tests/bench/memory.py $(CORPUS)
+	$(BIN)/python tests/bench/quality.py $(CORPUS)
+
+.bench/ready: tests/bench/requirements.txt
+	$(PYTHON) -m venv .bench/venv
+	.bench/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

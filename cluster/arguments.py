@@ -1,16 +1,24 @@
 """The command line's options: what each is called, what it means, and how a configuration file gives them."""
 
 import argparse
-import tomllib
+import json
+import math
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from cluster.config_file import config_defaults
+from pipelines.encoder.spec import DTYPES, POOLINGS, PRECISIONS
 from pipelines.errors import UsageError
+from pipelines.version import encorpus_version
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error does."""
+    """Says what is wrong in one line, as every other error does; takes `-2,-1` for a value, as it does `-2`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = re.compile(r"^-\d+(,-?\d+)*$")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see `{self.prog} --help`")
@@ -24,8 +32,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parsers()
     arguments = parser.parse_args(argv)
     if getattr(arguments, "config", None):
-        command = commands[arguments.command]
-        command.set_defaults(**_config_defaults(arguments.config, command))
+        defaults = config_defaults(arguments.config, arguments.command, commands)
+        commands[arguments.command].set_defaults(**defaults)
         arguments = parser.parse_args(argv)
     return arguments
 
@@ -36,7 +44,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         description="Embeds very large text corpora with TF-Hub text encoders.",
         epilog="Exit status: 0 all embedded; 1 failed; 2 usage; 3 finished, but some rows or files were rejected.",
     )
-    parser.add_argument("--version", action="version", version=f"encorpus {_version()}")
+    parser.add_argument("--version", action="version", version=f"encorpus {encorpus_version()}")
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     commands = {
         "embed": sub.add_parser("embed", help="embed a corpus; run again to resume, or to add new files"),
@@ -70,7 +78,7 @@ def _embed_options(parser: argparse.ArgumentParser) -> None:
     _encoder_options(parser)
     pool = parser.add_argument_group("workers")
     pool.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
-    pool.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="N", help="default: 0, encode on the CPU")
+    pool.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help="default: 0, encode on the CPU")
     pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for the time of the job")
     parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
@@ -81,7 +89,7 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     _corpus_options(parser)
     _encoder_options(parser)
     parser.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core")
-    parser.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help=argparse.SUPPRESS)
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
 
@@ -96,7 +104,10 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
         "--keep", type=_names, default=(), metavar="NAME,…", help="columns to carry over into the shards"
     )
     corpus.add_argument(
-        "--shard-rows", type=_count, metavar="N", help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs)"
+        "--shard-rows",
+        type=_count,
+        metavar="N",
+        help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs; in a rerun, as before)",
     )
     corpus.add_argument(
         "--storage-option",
@@ -114,11 +125,15 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder.add_argument("--preprocessor", metavar="HANDLE", help="its companion; default: the model's own vocabulary")
     encoder.add_argument(
         "--pooling",
-        choices=("pooled", "cls", "mean", "max", "sequence"),
+        choices=POOLINGS,
         help="default: what the model recommends, else pooled",
     )
     encoder.add_argument(
-        "--layers", type=_integers, default=(), metavar="I,…", help="mean over these encoder_outputs, -1 being the last"
+        "--layers",
+        type=_integers,
+        default=(),
+        metavar="I,…",
+        help="mean over these encoder_outputs, -1 being the last, instead of sequence_output",
     )
     encoder.add_argument(
         "--normalize",
@@ -131,12 +146,10 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longer texts are cut; default: what the model recommends, else 128",
     )
-    encoder.add_argument(
-        "--dtype", choices=("float32", "float16"), default="float32", help="of the vectors (default: %(default)s)"
-    )
+    encoder.add_argument("--dtype", choices=DTYPES, default="float32", help="of the vectors (default: %(default)s)")
     encoder.add_argument(
         "--precision",
-        choices=("float32", "bfloat16", "float16"),
+        choices=PRECISIONS,
         default="float32",
         help="of the matrix products (default: %(default)s)",
     )
@@ -181,39 +194,6 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
 
 
-def _config_defaults(path: str, parser: argparse.ArgumentParser) -> dict[str, object]:
-    """The file's options as argparse defaults; strings go through the option's own conversion."""
-    try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"--config {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"--config {path}: not a TOML file: {error}") from None
-    options = {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
-    defaults: dict[str, object] = {}
-    for name, value in given.items():
-        action = options.get(name.replace("-", "_"))
-        if action is None or action.dest == "config":
-            raise UsageError(f"--config {path}: no option {name!r}; see `{parser.prog} --help`")
-        defaults[action.dest] = _config_value(path, name, value, action)
-    return defaults
-
-
-def _config_value(path: str, name: str, value: object, action: argparse.Action) -> object:
-    if isinstance(action, argparse.BooleanOptionalAction):
-        if not isinstance(value, bool):
-            raise UsageError(f"--config {path}: {name} is true or false, not {value!r}")
-        return value
-    if action.dest == "storage_option":
-        if not isinstance(value, dict):
-            raise UsageError(f"--config {path}: {name} is a table of strings")
-        return [(key, str(inner)) for key, inner in value.items()]
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    if action.choices is not None and text not in action.choices:
-        raise UsageError(f"--config {path}: {name} = {text!r}: one of {', '.join(action.choices)}")
-    return text
-
-
 def _count(text: str) -> int:
     number = int(text) if text.isascii() and text.isdecimal() else 0
     if number < 1:
@@ -235,11 +215,27 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, object]:
+    """A storage option: text, but for true, false, and objects in JSON such as client_kwargs={"verify": false}."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
-    return key, value
+    if value not in ("true", "false") and not value.startswith("{"):
+        return key, value
+    try:
+        return key, json.loads(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: not valid JSON: {error}") from None
+
+
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return number
 
 
 def _workers(text: str) -> tuple[int, int]:
@@ -248,12 +244,3 @@ def _workers(text: str) -> tuple[int, int]:
     if bounds[0] > bounds[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
     return bounds
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("encorpus")
-    except PackageNotFoundError:
-        return "(not installed)"

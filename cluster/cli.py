@@ -39,8 +39,6 @@ def _run(command: str, arguments: object, console: Console) -> int:
         advice = "; what is committed stays, run the same command again to go on" if command == "embed" else ""
         console.note(f"encorpus {command}: interrupted{advice}")
         return INTERRUPTED
-    except BrokenPipeError:
-        return 0
     except Exception as error:
         traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0][:200]

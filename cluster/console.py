@@ -28,11 +28,11 @@ class Console:
 
     def print(self, line: str = "") -> None:
         """Prints a line of the result."""
-        print(line, file=self.out, flush=True)
+        _print_while_read(line, self.out)
 
     def note(self, line: str) -> None:
         """Prints a line about the work."""
-        print(line, file=self.err, flush=True)
+        _print_while_read(line, self.err)
 
 
 @contextmanager
@@ -56,6 +56,16 @@ def quiet_console(command: str) -> Iterator[Console]:
         err.flush()
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
+
+
+def _print_while_read(line: str, stream: TextIO) -> None:
+    """Prints, until the reader of a pipe goes away; the work and its exit status do not depend on being watched."""
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _log_file(command: str) -> Path:

@@ -1,6 +1,7 @@
 """A real corpus that every machine has: the docstrings of Python's standard library, as sharded Parquet."""
 
 import ast
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -16,13 +17,19 @@ LEFT_OUT = ("site-packages", "dist-packages", "test", "tests", "idlelib", "lib2t
 
 
 def write_docstring_corpus(folder: Path) -> int:
-    """Writes the columns `name` (qualified) and `text` to a few Parquet files; returns the number of rows."""
+    """Writes the columns `name` (qualified) and `text` to a few Parquet files; returns the number of rows.
+
+    The folder appears whole or not at all.
+    """
     names, texts = zip(*sorted(dict(standard_library_docstrings()).items()), strict=True)
     table = pa.table({"name": pa.array(names), "text": pa.array(texts)})
-    folder.mkdir(parents=True)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     rows = -(-table.num_rows // FILES)
     for number in range(FILES):
-        pq.write_table(table.slice(number * rows, rows), folder / f"docstrings-{number}.parquet")
+        pq.write_table(table.slice(number * rows, rows), partial / f"docstrings-{number}.parquet")
+    partial.rename(folder)
     return table.num_rows
 
 

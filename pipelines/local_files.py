@@ -1,5 +1,6 @@
 """Files on a local disk: listing them, and writing one so that it is there whole or not at all."""
 
+import errno
 import glob
 import os
 import re
@@ -77,7 +78,7 @@ def is_hidden(relative: str) -> bool:
 
 def write_atomic(path: Path, data: bytes | memoryview) -> None:
     """A unique temporary file beside it, synced, renamed over it; then the folder is synced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -125,7 +126,12 @@ def _raise(error: OSError) -> None:
 
 
 def _host() -> str:
-    return socket.gethostname().replace(".", "-")
+    """Where process ids mean the same: a machine, and on it one container or none."""
+    try:
+        namespace = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        namespace = 0
+    return f"{socket.gethostname().replace('.', '-')}-{namespace}"
 
 
 def _alive(pid: int) -> bool:
@@ -138,9 +144,22 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _make_folder(folder: Path) -> None:
+    """Makes the folder and those above it; each is synced into the one that holds it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network filesystems sync no folders; what they promise of a rename has to do.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

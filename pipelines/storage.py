@@ -3,6 +3,7 @@
 Every OSError becomes a StorageError of one line that names the URI, here and while reading an opened file.
 """
 
+import errno
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from pipelines import local_files
-from pipelines.errors import StorageError, UsageError
+from pipelines.errors import EncorpusError, StorageError, StorageFullError, UsageError
 from pipelines.local_files import FileEntry, is_hidden, local_path
 
 __all__ = ["FileEntry", "Storage"]
@@ -19,6 +20,9 @@ __all__ = ["FileEntry", "Storage"]
 # What filesystems call the thing that changes whenever the content does, surest first.
 VERSION_KEYS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 READ_BUFFER = 1 << 17
+
+# What a write fails with when every other one will fail too.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Storage:
     and UsageError for a scheme that fsspec does not know.
     """
 
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def list_files(self, uri: str) -> Iterator[FileEntry]:
         """The file, the files of the folder (recursive) or those the glob matches, sorted by URI.
@@ -207,8 +211,16 @@ def _remote_entry(fs: Any, info: Mapping[str, Any]) -> FileEntry:
 def _one_line_errors(uri: str, verb: str) -> Iterator[None]:
     try:
         yield
+    except EncorpusError:
+        raise
     except OSError as error:
+        if verb == "write" and error.errno in FULL:
+            raise StorageFullError(f"{uri}: cannot write: {_cause(error)}; make room and run again") from error
         raise StorageError(f"{uri}: cannot {verb}: {_cause(error)}") from error
+    except Exception as error:  # each store's library has errors of its own: no credentials, no such endpoint
+        if local_path(uri) is not None:
+            raise
+        raise StorageError(f"{uri}: cannot {verb}: {type(error).__name__}: {_cause(error)}") from error
 
 
 def _cause(error: BaseException) -> str:

@@ -7,11 +7,12 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.lines import MAX_LINE_BYTES, PREFIX_BYTES, Line, split_lines
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
 
-RECORD_TOO_LONG = f"record is longer than {MAX_LINE_BYTES >> 20} MiB"
+RECORD_TOO_LONG = f"a record is longer than {MAX_LINE_BYTES >> 20} MiB: look for a quote that is never closed"
 
 
 class CsvRecord(NamedTuple):
@@ -21,10 +22,6 @@ class CsvRecord(NamedTuple):
     problem: str | None
     start: str
     size: int
-
-
-class _RecordTooLongError(Exception):
-    """More bytes than a record may have."""
 
 
 class _LineFeed:
@@ -47,7 +44,8 @@ class _LineFeed:
         self.start = self.start or line.content[:PREFIX_BYTES]
         self.size += len(line.content) + 1
         if not line.whole or self.size > MAX_LINE_BYTES:
-            raise _RecordTooLongError
+            # Where the next record starts, nobody can tell: it may still be inside the quotes.
+            raise BrokenStreamError(RECORD_TOO_LONG)
         try:
             return line.content.decode() + "\n"
         except UnicodeDecodeError:
@@ -56,7 +54,10 @@ class _LineFeed:
 
 
 def csv_records(chunks: Iterable[bytes], delimiter: str) -> Iterator[CsvRecord]:
-    """All records, the header first; blank lines are none. Errors of `chunks` pass through."""
+    """All records, the header first; blank lines are none.
+
+    Raises BrokenStreamError at a record over MAX_LINE_BYTES; errors of `chunks` pass through.
+    """
     csv.field_size_limit(MAX_LINE_BYTES)  # the module has no limit per reader
     feed = _LineFeed(split_lines(chunks))
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -70,8 +71,6 @@ def csv_records(chunks: Iterable[bytes], delimiter: str) -> Iterator[CsvRecord]:
             return
         except csv.Error as error:
             problem = _csv_problem(error)
-        except _RecordTooLongError:
-            problem = RECORD_TOO_LONG
         if not feed.valid:
             fields, problem = None, INVALID_UTF8
         if fields or problem:

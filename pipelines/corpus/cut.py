@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-# A slice's text is in memory as a whole; whatever its rows, it is about this size at most.
+# A slice's rows are in memory as a whole; however many they are, they take about this much at most.
 MAX_SLICE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A Parquet row group: its rows, and the uncompressed bytes of its text column."""
+    """A Parquet row group: its rows, and the uncompressed bytes of the columns that are read."""
 
     rows: int
     bytes: int
@@ -41,13 +41,9 @@ def cut_row_groups(groups: Sequence[RowGroup], shard_rows: int) -> tuple[int, ..
     return _without_empty(bounds)
 
 
-def cut_bytes(size: int, sample: bytes, shard_rows: int, lines: int) -> tuple[int, ...]:
-    """Slice boundaries in bytes, from 0 to size: equal ranges of about shard_rows lines each.
-
-    sample: the file's first bytes, from which the mean length of a line is taken; lines: how many it has.
-    """
-    mean = len(sample) / max(lines, 1)
-    width = min(max(round(shard_rows * mean), 1), MAX_SLICE_BYTES)
+def cut_bytes(size: int, row_bytes: float, shard_rows: int) -> tuple[int, ...]:
+    """Slice boundaries in bytes, from 0 to size: equal ranges of about shard_rows rows of row_bytes each."""
+    width = min(max(round(shard_rows * row_bytes), 1), MAX_SLICE_BYTES)
     pieces = max(round(size / width), 1)
     return _without_empty([size * piece // pieces for piece in range(pieces + 1)])
 

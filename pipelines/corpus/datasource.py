@@ -20,6 +20,7 @@ from pipelines.storage import Storage
 
 log = logging.getLogger(__name__)
 
+# More than a job's unit has on CPUs: here a unit is only a block, and no crash loses the work on one.
 DEFAULT_SHARD_ROWS = 10_000
 
 

@@ -17,13 +17,17 @@ STEP_BYTES = 1024
 MAX_BZ2_CHUNK = 1 << 20
 PLAIN_BYTES = 1 << 18
 GZIP_WINDOW_BITS = 31
+# The most that the zstd tool makes, with --long=31. A frame's window is in memory while it is read.
+MAX_ZSTD_WINDOW = 1 << 31
 
 DECODERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(GZIP_WINDOW_BITS),
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+    "zstd": lambda: zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW).decompressobj(),
     "bz2": bz2.BZ2Decompressor,
 }
 DECODER_ERRORS = (zlib.error, zstandard.ZstdError, OSError)
+# What zstd says where the machine is at fault, and not the file.
+NO_MEMORY = "not enough memory"
 
 
 class BrokenStreamError(Exception):
@@ -33,7 +37,8 @@ class BrokenStreamError(Exception):
 def content_chunks(file: BinaryIO, compression: str | None) -> Iterator[bytes]:
     """The file's uncompressed content in order, in chunks of bounded size.
 
-    Raises BrokenStreamError where the compressed content is truncated or damaged, after all that came before.
+    Raises BrokenStreamError where the compressed content is truncated or damaged, after all that came before, and
+    MemoryError where there is no room for a zstd window.
     """
     if compression is None:
         while chunk := file.read(PLAIN_BYTES):
@@ -66,4 +71,6 @@ def _decode(decoder: Any, data: bytes, compression: str) -> Iterator[bytes]:
         while not (decoder.eof or decoder.needs_input):
             yield decoder.decompress(b"", MAX_BZ2_CHUNK)
     except DECODER_ERRORS as error:
+        if NO_MEMORY in str(error):
+            raise MemoryError(f"no room for the window of a {compression} stream") from None
         raise BrokenStreamError(f"broken {compression} stream: {error}") from None

@@ -1,10 +1,22 @@
 """JSON Lines: a line becomes a row, or a reject that says why not."""
 
+import json
+import re
+from collections.abc import Sequence
+
 import orjson
 
 from pipelines.corpus.lines import LINE_TOO_LONG, PREFIX_BYTES, Line
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
+
+# orjson makes an inexact float of an integer beyond 64 bits. Such an integer has 19 digits or more, and one of 64 bits
+# no more than 20 characters.
+LONG_NUMBER = re.compile(rb"[0-9]{19}")
+MOST_CHARACTERS = 20
+BEYOND_64_BITS = 1 << 64
+TOO_LARGE = "a kept value has an integer beyond 64 bits"
+TOO_DEEP = "a kept value is nested too deeply"
 
 
 class BadRowError(Exception):
@@ -27,7 +39,7 @@ def add_json_line(builder: RowBuilder, line: Line, columns: Columns) -> None:
         row_id = None if columns.id is None else _id_of(record, columns.id)
         if not isinstance(text, str):
             raise BadRowError(_why_no_text(record, columns.text))
-        kept = [_kept_value(record.get(name)) for name in kept_names(columns)]
+        kept = _kept_values(line, record, kept_names(columns))
     except BadRowError as reason:
         builder.reject(line.offset, str(reason), shown, row_id)
     else:
@@ -79,13 +91,31 @@ def _id_of(record: dict[str, object], name: str) -> str:
     raise BadRowError(f"id is {_kind(value)}, not a string or an integer of 64 bits")
 
 
+def _kept_values(line: Line, record: dict[str, object], names: Sequence[str]) -> list[str | None]:
+    if names and LONG_NUMBER.search(line.content):
+        record = _with_exact_integers(line)
+    return [_kept_value(record.get(name)) for name in names]
+
+
+def _with_exact_integers(line: Line) -> dict[str, object]:
+    """The line's object by a slower parser, which has integers of any length."""
+    try:
+        return json.loads(line.content.decode(), parse_int=_integer)
+    except RecursionError:
+        raise BadRowError(TOO_DEEP) from None
+
+
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= MOST_CHARACTERS else BEYOND_64_BITS
+
+
 def _kept_value(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     try:
         return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise BadRowError("a kept value is nested too deeply") from None
+    except orjson.JSONEncodeError as error:
+        raise BadRowError(TOO_LARGE if "64-bit" in str(error) else TOO_DEEP) from None
 
 
 def _kind(value: object) -> str:

@@ -1,11 +1,15 @@
 """Parquet: the rows [start, stop) of a file, in batches, with only the columns that are needed."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.corpus.column_types import is_string
+from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.corpus.rows import UnitRows, generated_id, kept_names, reject_row, reject_table, row_schema
 from pipelines.storage import Storage
@@ -17,20 +21,20 @@ MAX_INT64 = (1 << 63) - 1
 
 
 def read_rows(plan: Plan, file: CorpusFile, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
-    """The unit's rows. Where the file cannot be read on, the rows so far and one reject for the file."""
+    """The unit's rows. Where the file's bytes cannot be decoded, the rows so far and one reject for the file."""
     assert file.bounds is not None
     start, stop = file.bounds[unit.slice : unit.slice + 2]
-    tables: list[pa.Table] = []
+    batches: list[pa.RecordBatch] = []
     rejects: list[dict[str, object]] = []
     with storage.open(file.uri) as handle:
         try:
-            for row, batch in _batches(pq.ParquetFile(handle, buffer_size=BUFFER_BYTES), start, stop, columns):
-                table, bad = _sort_out(plan, file, columns, row, batch)
-                tables.append(table)
+            for row, batch in _batches(handle, start, stop, columns):
+                good, bad = _sort_out(plan, file, columns, row, batch)
+                batches.append(good)
                 rejects += bad
-        except (pa.ArrowException, OSError) as error:
-            rejects.append(reject_row(file, None, f"cannot be read on: {arrow_message(error)}"))
-    table = pa.concat_tables([row_schema(plan).empty_table(), *tables])
+        except BrokenStreamError as broken:
+            rejects.append(reject_row(file, None, str(broken)))
+    table = pa.Table.from_batches(batches, row_schema(plan))
     return UnitRows(unit, table, reject_table(rejects), start, stop, unit.slice + 2 == len(file.bounds))
 
 
@@ -39,28 +43,44 @@ def arrow_message(error: BaseException) -> str:
     return " ".join(str(error).split())[:200].rstrip(". ")
 
 
-def _batches(parquet: pq.ParquetFile, start: int, stop: int, columns: Columns) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The rows [start, stop) as pairs of the first row's number and a batch."""
-    names = list(dict.fromkeys([columns.text, *([columns.id] if columns.id else []), *columns.keep]))
+def _batches(handle: BinaryIO, start: int, stop: int, columns: Columns) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows [start, stop) as pairs of the first row's number and a batch.
+
+    Raises BrokenStreamError where bytes cannot be decoded.
+    """
+    with _damage_told():
+        parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES)
     first = 0
     for group in range(parquet.num_row_groups):
         rows = parquet.metadata.row_group(group).num_rows
         if first < stop and first + rows > start:
-            batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=names, use_threads=False)
+            batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns.names, use_threads=False)
             place = first
-            for batch in batches:
+            while place < stop and (batch := _next(batches)) is not None:
                 low, high = max(start - place, 0), min(stop - place, batch.num_rows)
                 if low < high:
                     yield place + low, batch.slice(low, high - low)
                 place += batch.num_rows
-                if place >= stop:
-                    break
         first += rows
+
+
+def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+    with _damage_told():
+        return next(batches, None)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Arrow raises these two for damaged bytes; all else it raises says nothing of the file."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BrokenStreamError(f"cannot be read on: {arrow_message(error)}") from None
 
 
 def _sort_out(
     plan: Plan, file: CorpusFile, columns: Columns, row: int, batch: pa.RecordBatch
-) -> tuple[pa.Table, list[dict[str, object]]]:
+) -> tuple[pa.RecordBatch, list[dict[str, object]]]:
     """The batch's good rows in the plan's schema, and its rejects."""
     schema = row_schema(plan)
     text = batch.column(columns.text).cast(pa.string())
@@ -79,12 +99,13 @@ def _sort_out(
         _note_invalid(reasons, kept, f"column '{name}'")
         arrays[name] = _plain(kept)
     good = pa.array([place not in reasons for place in range(batch.num_rows)], pa.bool_())
-    chosen = [_as_type(arrays[field.name].filter(good), field.type) for field in schema]
+    # Arrow filters fewer types than it casts.
+    chosen = [_as_type(arrays[field.name], field.type).filter(good) for field in schema]
     rejects = [
         reject_row(file, row + place, reason, _shown(text[place]), _shown(arrays["id"][place]))
         for place, reason in sorted(reasons.items())
     ]
-    return pa.Table.from_arrays(chosen, schema=schema), rejects
+    return pa.RecordBatch.from_arrays(chosen, schema=schema), rejects
 
 
 def _ids(reasons: dict[int, str], column: pa.Array) -> pa.Array:
@@ -122,13 +143,6 @@ def _note_invalid(reasons: dict[int, str], column: pa.Array, what: str) -> None:
         for place, value in enumerate(strings.cast(pa.binary()).to_pylist()):
             if value is not None and not _is_utf8(value):
                 reasons.setdefault(place, f"{what} is invalid UTF-8")
-
-
-def is_string(kind: pa.DataType) -> bool:
-    """Whether the type is one of Arrow's string types, or a dictionary of one."""
-    if pa.types.is_dictionary(kind):
-        return is_string(kind.value_type)
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_utf8(value: bytes) -> bool:

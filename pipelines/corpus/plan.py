@@ -3,17 +3,19 @@
 The same files give the same plan, wherever and whenever it is made.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
+from pipelines.corpus.changes import change_in
+from pipelines.corpus.column_types import widened
 from pipelines.corpus.formats import detect_format
 from pipelines.corpus.plan_file import plan_from_bytes, plan_to_bytes
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.corpus.survey import Survey, survey
 from pipelines.errors import InputChangedError, UsageError
+from pipelines.local_files import local_path
+from pipelines.pool_map import pool_map
 from pipelines.storage import FileEntry, Storage
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "CorpusFile",
     "Plan",
     "Unit",
-    "check_unchanged",
     "extend_plan",
     "make_plan",
     "plan_from_bytes",
@@ -33,16 +34,13 @@ SHOWN_FILES = 3
 # Names that the shards, or the tables on their way there, use themselves.
 TAKEN_NAMES = ("id", "row", "tokens", "truncated", "embedding", "chunk", "start", "end")
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 
 def make_plan(inputs: Sequence[str], columns: Columns, shard_rows: int, storage: Storage) -> Plan:
     """Plans the files of the inputs: inputs in the order given, each one's files sorted by URI.
 
-    Raises UsageError when an input holds no files or holds one of an unknown format, a file is given twice, or
-    a column is in none of the files or of a type that cannot be used in any. Where only some of the files are
-    so, it is their `error`.
+    A file that one input reaches twice, through links, is planned once, by the first of its paths. Raises UsageError
+    when an input holds no files or holds one of an unknown format, two inputs hold the same file, or a column is in
+    none of the files or of a type that cannot be used in any. Where only some of the files are so, it is their `error`.
     """
     _check_columns(columns)
     entries = _list_once(inputs, storage)
@@ -51,40 +49,51 @@ def make_plan(inputs: Sequence[str], columns: Columns, shard_rows: int, storage:
     known = [seen for seen in surveys if seen.has_columns]
     if known and all(seen.column_problem for seen in known):
         raise UsageError(f"{known[0].entry.uri}: {known[0].column_problem}")
-    files, schema = _number(surveys, _first_schema(surveys, columns), first=0)
+    files, schema = _number(dict(enumerate(surveys)), _first_schema(surveys, columns))
     return Plan(tuple(files), shard_rows, schema)
 
 
-def extend_plan(plan: Plan, inputs: Sequence[str], columns: Columns, storage: Storage) -> Plan:
-    """The plan with the inputs' new files appended under the next numbers; the plan itself where none are new.
+def extend_plan(
+    plan: Plan, inputs: Sequence[str], columns: Columns, storage: Storage, with_shards: Collection[int]
+) -> Plan:
+    """The plan with the inputs' new files under the next numbers; the plan itself where there is nothing to add.
 
-    Files that the plan has are left as they are, changed or not: `check_unchanged` tells. New files whose
-    columns do not fit the plan's get an `error`. Raises UsageError as `make_plan` does.
+    with_shards: the numbers of the files that have a shard at least. Of the others, those that changed or had an error
+    are planned anew, under their numbers. Files whose columns do not fit the plan's get an `error`. Raises
+    InputChangedError, naming the first files, where one is gone, or one with shards has changed; UsageError as
+    `make_plan` does.
     """
     _check_columns(columns)
-    planned = {file.uri for file in plan.files}
-    entries = [entry for entry in _list_once(inputs, storage) if entry.uri not in planned]
-    _refuse_columns_of_text(entries, columns)
-    if not entries:
+    again = _planned_anew(plan, storage, with_shards)
+    planned = {_identity(file.uri) for file in plan.files}
+    new = [entry for entry in _list_once(inputs, storage) if _identity(entry.uri) not in planned]
+    _refuse_columns_of_text(new, columns)
+    if not new and not again:
         return plan
-    surveys = _survey_all(entries, columns, plan.shard_rows, storage)
-    files, _ = _number(surveys, plan.schema, first=len(plan.files), fixed=True)
-    return Plan((*plan.files, *files), plan.shard_rows, plan.schema)
+    due = again | dict(enumerate(new, len(plan.files)))
+    surveys = _survey_all(list(due.values()), columns, plan.shard_rows, storage)
+    files, _ = _number(dict(zip(due, surveys, strict=True)), plan.schema, fixed=True)
+    by_number = {file.number: file for file in (*plan.files, *files)}
+    return Plan(tuple(by_number[number] for number in sorted(by_number)), plan.shard_rows, plan.schema)
 
 
-def check_unchanged(plan: Plan, storage: Storage) -> None:
-    """Raises InputChangedError, naming the first files, if any is gone or of another size or version."""
-    entries = _in_threads(lambda file: storage.entry(file.uri), plan.files)
-    changed = [
-        f"{file.uri} {'is gone' if entry is None else 'has changed'}"
-        for file, entry in zip(plan.files, entries, strict=True)
-        if entry is None or (entry.size, entry.version) != (file.size, file.version)
-    ]
-    if changed:
-        more = f" and {len(changed) - SHOWN_FILES} more" if len(changed) > SHOWN_FILES else ""
+def _planned_anew(plan: Plan, storage: Storage, with_shards: Collection[int]) -> dict[int, FileEntry]:
+    """The planned files to look at again, by number, as they are now."""
+    entries = list(pool_map(lambda file: storage.entry(file.uri), plan.files, READING_THREADS))
+    again: dict[int, FileEntry] = {}
+    refused: list[str] = []
+    for file, entry in zip(plan.files, entries, strict=True):
+        change = change_in(file, entry)
+        if entry is None or (change and file.number in with_shards):
+            refused.append(f"{file.uri} {change}")
+        elif file.number not in with_shards and (change or file.error):
+            again[file.number] = entry
+    if refused:
+        more = f" and {len(refused) - SHOWN_FILES} more" if len(refused) > SHOWN_FILES else ""
         raise InputChangedError(
-            f"{', '.join(changed[:SHOWN_FILES])}{more} since the plan was made; restore the input, or use a new output"
+            f"{', '.join(refused[:SHOWN_FILES])}{more} since the plan was made; restore the input, or use a new output"
         )
+    return again
 
 
 def _check_columns(columns: Columns) -> None:
@@ -107,15 +116,28 @@ def _refuse_columns_of_text(entries: Iterable[FileEntry], columns: Columns) -> N
 def _list_once(inputs: Sequence[str], storage: Storage) -> list[FileEntry]:
     entries: dict[str, FileEntry] = {}
     for uri in inputs:
+        found: dict[str, FileEntry] = {}
         for entry in storage.list_files(uri):
             _check_name(entry.uri)
             detect_format(entry.uri)
-            if entry.uri in entries:
-                raise UsageError(f"{entry.uri}: given twice; each file belongs to the corpus once")
-            entries[entry.uri] = entry
+            found.setdefault(_identity(entry.uri), entry)
+        if twice := next((identity for identity in found if identity in entries), None):
+            raise UsageError(_given_twice(found[twice].uri, entries[twice].uri))
+        entries |= found
     if not entries:
         raise UsageError("no input given; name files, folders or globs")
     return list(entries.values())
+
+
+def _given_twice(path: str, first: str) -> str:
+    also = "" if path == first else f", also as {first}"
+    return f"{path}: given twice{also}; each file belongs to the corpus once"
+
+
+def _identity(uri: str) -> str:
+    """The same for all paths that links give one local file."""
+    path = local_path(uri)
+    return uri if path is None else str(path.resolve())
 
 
 def _check_name(uri: str) -> None:
@@ -126,12 +148,7 @@ def _check_name(uri: str) -> None:
 
 
 def _survey_all(entries: Sequence[FileEntry], columns: Columns, shard_rows: int, storage: Storage) -> list[Survey]:
-    return _in_threads(lambda entry: survey(entry, columns, shard_rows, storage), entries)
-
-
-def _in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    with ThreadPoolExecutor(READING_THREADS) as pool:
-        return list(pool.map(work, items))
+    return list(pool_map(lambda entry: survey(entry, columns, shard_rows, storage), entries, READING_THREADS))
 
 
 def _first_schema(surveys: Iterable[Survey], columns: Columns) -> pa.Schema:
@@ -145,14 +162,14 @@ def _schema_of(types: dict[str, pa.DataType], names: Iterable[str]) -> pa.Schema
 
 
 def _number(
-    surveys: Iterable[Survey], schema: pa.Schema, first: int, fixed: bool = False
+    surveys: Mapping[int, Survey], schema: pa.Schema, fixed: bool = False
 ) -> tuple[list[CorpusFile], pa.Schema]:
-    """The surveyed files under their numbers, and the one schema that all of them can be read as.
+    """The surveyed files, by their numbers, and the one schema that all of them can be read as.
 
     The schema widens as files need it (int32 and int64 give int64), unless it is fixed by shards already there.
     """
     files: list[CorpusFile] = []
-    for number, seen in enumerate(surveys, first):
+    for number, seen in surveys.items():
         error = seen.error
         if error is None and seen.types:
             schema, error = _merge(schema, _schema_of(seen.types, schema.names), fixed)
@@ -173,13 +190,11 @@ def _number(
 
 
 def _merge(schema: pa.Schema, other: pa.Schema, fixed: bool) -> tuple[pa.Schema, str | None]:
-    if other == schema:
-        return schema, None
+    """The schema that holds what both hold without loss, or the schema as it was and why there is none."""
+    merged: list[pa.Field] = []
     for mine, others in zip(schema, other, strict=True):
-        try:
-            merged = pa.unify_schemas([pa.schema([mine]), pa.schema([others])], promote_options="permissive")
-        except pa.ArrowException:
-            merged = None
-        if merged is None or (fixed and merged.field(0).type != mine.type):
+        kind = widened(mine.type, others.type)
+        if kind is None or (fixed and kind != mine.type):
             return schema, f"column '{mine.name}' is {others.type}, but {mine.type} in the files before"
-    return pa.unify_schemas([schema, other], promote_options="permissive"), None
+        merged.append(mine.with_type(kind))
+    return pa.schema(merged), None

@@ -16,6 +16,11 @@ class Columns:
     id: str | None = None
     keep: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> list[str]:
+        """All of them, each once."""
+        return list(dict.fromkeys([self.text, *([] if self.id is None else [self.id]), *self.keep]))
+
 
 @dataclass(frozen=True)
 class Unit:

@@ -6,6 +6,7 @@ Bad content never raises: it comes out as rejects.
 from collections.abc import Container, Iterator
 
 from pipelines.corpus import parquet_rows
+from pipelines.corpus.changes import GONE, change_of
 from pipelines.corpus.cut import MAX_SLICE_BYTES
 from pipelines.corpus.json_rows import add_json_line, is_blank
 from pipelines.corpus.lines import lines_of_range
@@ -31,14 +32,17 @@ def read_slice(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> Un
         raise ValueError(f"{file.uri} is streamed: use stream_slices")
     _check_planned(file, storage)
     if file.format == "parquet":
-        return parquet_rows.read_rows(plan, file, unit, columns, storage)
-    start, stop = file.bounds[unit.slice : unit.slice + 2]
-    for line in lines_of_range(file, start, stop, storage):
-        if file.format == "text":
-            add_text_line(builder, line)
-        elif not is_blank(line):
-            add_json_line(builder, line, columns)
-    return builder.build(unit, start, stop, last=unit.slice + 2 == len(file.bounds))
+        rows = parquet_rows.read_rows(plan, file, unit, columns, storage)
+    else:
+        start, stop = file.bounds[unit.slice : unit.slice + 2]
+        for line in lines_of_range(file, start, stop, storage):
+            if file.format == "text":
+                add_text_line(builder, line)
+            elif not is_blank(line):
+                add_json_line(builder, line, columns)
+        rows = builder.build(unit, start, stop, last=unit.slice + 2 == len(file.bounds))
+    _check_planned(file, storage)
+    return rows
 
 
 def stream_slices(
@@ -54,7 +58,7 @@ def stream_slices(
 
     A slice has plan.shard_rows rows (rejects among them), or 256 MiB if that is less; the last has the rest. How
     a file is dealt out to stripes changes no slice. Where the stream breaks, the rows so far and one reject for the
-    file are the last slice. Raises as `read_slice` does, at the first slice.
+    file are the last slice. Raises as `read_slice` does, at any slice.
     """
     _check_planned(file, storage)
     with storage.open(file.uri) as handle:
@@ -74,15 +78,20 @@ def stream_slices(
             if end is not None and end.error is not None:
                 builder.reject_file(end.error)
             if wanted:
-                yield builder.build(Unit(file.number, number), start, head.position, last=end is not None)
+                slice_rows = builder.build(Unit(file.number, number), start, head.position, last=end is not None)
+                _check_planned(file, storage)
+                yield slice_rows
             if end is not None:
                 return
             number, start = number + 1, head.position
 
 
 def _check_planned(file: CorpusFile, storage: Storage) -> None:
-    entry = storage.entry(file.uri)
-    if entry is None:
+    """Asked before a file is read and again after: what was read in between is of the planned file."""
+    change = change_of(file, storage)
+    if change == GONE:
         raise StorageError(f"{file.uri}: is gone; restore it and run again")
-    if (entry.size, entry.version) != (file.size, file.version):
-        raise InputChangedError(f"{file.uri}: has changed since the plan was made; restore it, or use a new output")
+    if change is not None:
+        raise InputChangedError(
+            f"{file.uri}: {change} since the plan was made; restore it, or run again to have it planned anew"
+        )

@@ -37,11 +37,6 @@ class UnitRows:
     stop: int
     last: bool
 
-    @property
-    def rows_in(self) -> int:
-        """Rows read: each is in the table or among the rejects."""
-        return self.table.num_rows + self.rejects.num_rows
-
 
 def kept_names(columns: Columns) -> tuple[str, ...]:
     """The kept columns that stand beside the text. One named `text` is the text itself, and is not there twice."""

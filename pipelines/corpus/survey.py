@@ -1,24 +1,26 @@
 """One look at a file, at its footer or its first MiB: how it can be cut, and whether it has the columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.corpus.column_types import can_be_kept, is_string, plain_type
 from pipelines.corpus.csv_rows import csv_records
 from pipelines.corpus.cut import RowGroup, cut_bytes, cut_row_groups
 from pipelines.corpus.decompress import BrokenStreamError, content_chunks
 from pipelines.corpus.formats import csv_delimiter, detect_format
 from pipelines.corpus.json_rows import BadRowError, is_blank, parse_object
 from pipelines.corpus.lines import split_lines
-from pipelines.corpus.parquet_rows import arrow_message, is_string
+from pipelines.corpus.parquet_rows import arrow_message
 from pipelines.corpus.plan_types import Columns
+from pipelines.corpus.samples import HEAD_BYTES, head_of, mean_row_bytes
 from pipelines.storage import FileEntry, Storage
 
-SAMPLE_BYTES = 1 << 20
 SHOWN_NAMES = 20
+JSON_ARRAY = "a JSON array, not JSON Lines; convert it, for example with `jq -c '.[]'`"
 
 
 @dataclass(frozen=True)
@@ -50,48 +52,42 @@ def survey(entry: FileEntry, columns: Columns, shard_rows: int, storage: Storage
         return _survey_parquet(seen, columns, shard_rows, storage)
     if kind == "csv":
         return _survey_csv(seen, columns, storage)
-    sample = _sample(seen, storage)
+    head = head_of(entry.uri, compression, storage)
     if compression is None:
-        lines = sum(1 for line in split_lines([sample]) if kind == "text" or not is_blank(line))
-        seen = replace(seen, bounds=cut_bytes(entry.size, sample, shard_rows, lines))
+        row_bytes = mean_row_bytes(entry, head, kind == "text", storage)
+        seen = replace(seen, bounds=cut_bytes(entry.size, row_bytes, shard_rows))
     if kind == "text":
         return replace(seen, has_columns=True, types={"id": pa.string()})
-    return _survey_json(seen, columns, sample)
+    return _survey_json(seen, columns, head)
 
 
-def _sample(seen: Survey, storage: Storage) -> bytes:
-    """The first MiB of the uncompressed content, or what comes before it breaks."""
-    sample = bytearray()
-    with storage.open(seen.entry.uri) as file:
-        try:
-            for chunk in content_chunks(file, seen.compression):
-                sample += chunk
-                if len(sample) >= SAMPLE_BYTES:
-                    break
-        except BrokenStreamError:
-            pass  # What of the stream can be read is rows, and the rest one reject, when it is read.
-    return bytes(sample[:SAMPLE_BYTES])
-
-
-def _survey_json(seen: Survey, columns: Columns, sample: bytes) -> Survey:
-    """A key is missing if no row of the sample has it, and a kept one only if the sample is the whole file."""
-    whole = len(sample) < SAMPLE_BYTES
+def _survey_json(seen: Survey, columns: Columns, head: bytes) -> Survey:
+    """A key is missing if no row of the head has it, and a kept one only if the head is the whole file."""
+    whole = len(head) < HEAD_BYTES
     wanted = {columns.text, columns.id} - {None} | (set(columns.keep) if whole else set())
     names: dict[str, None] = {}
-    for line in split_lines([sample]):
+    for line in split_lines([head]):
         try:
             names |= dict.fromkeys(parse_object(line))
         except BadRowError:
             continue
         if wanted <= names.keys():
             break
-    missing = [name for name in _requested(columns) if name in wanted and name not in names]
+    if _is_array(head, names):
+        return replace(seen, error=JSON_ARRAY)
+    missing = [name for name in columns.names if name in wanted and name not in names]
     return replace(
         seen,
         has_columns=bool(names),
         column_problem=_missing_columns(missing, names) if names else None,
-        types=_string_types(columns) if sample else {},
+        types=_string_types(columns) if head else {},
     )
+
+
+def _is_array(head: bytes, names: Collection[str]) -> bool:
+    """Whether the file is one JSON array: none of its lines is an object, or its first is a bracket and no more."""
+    first = next((line.content.strip() for line in split_lines([head]) if not is_blank(line)), b"")
+    return first == b"[" or (first.startswith(b"[") and not names)
 
 
 def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
@@ -115,8 +111,10 @@ def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: St
             schema, metadata = parquet.schema_arrow, parquet.metadata
             if problem := _name_problem(columns, schema.names) or _type_problem(columns, schema):
                 return _with_column_problem(seen, problem)
-            groups = _row_groups(metadata, columns.text)
-        except (pa.ArrowException, OSError) as error:
+            groups = _row_groups(metadata, columns.names)
+        except MemoryError:
+            raise  # Arrow's is an ArrowException too, but says nothing of the file.
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             return replace(seen, error=f"not a readable Parquet file: {arrow_message(error)}")
     types = {"id": pa.string()} | {name: plain_type(schema.field(name).type) for name in columns.keep}
     if columns.id is not None and pa.types.is_integer(plain_type(schema.field(columns.id).type)):
@@ -127,22 +125,15 @@ def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: St
     return replace(seen, rows=metadata.num_rows, bounds=bounds, has_columns=True, types=types)
 
 
-def _row_groups(metadata: pq.FileMetaData, text: str) -> list[RowGroup]:
+def _row_groups(metadata: pq.FileMetaData, names: Sequence[str]) -> list[RowGroup]:
     paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    column = paths.index(text)
+    starts = tuple(f"{name}." for name in names)  # of the leaves of nested columns
+    read = [number for number, path in enumerate(paths) if path in names or path.startswith(starts)]
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    return [RowGroup(group.num_rows, group.column(column).total_uncompressed_size) for group in groups]
-
-
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a kept column has in the shards: a dictionary's values, and strings without views."""
-    if pa.types.is_dictionary(kind):
-        return plain_type(kind.value_type)
-    return pa.string() if pa.types.is_string_view(kind) else kind
-
-
-def _requested(columns: Columns) -> list[str]:
-    return [columns.text, *([columns.id] if columns.id is not None else []), *columns.keep]
+    return [
+        RowGroup(group.num_rows, sum(group.column(number).total_uncompressed_size for number in read))
+        for group in groups
+    ]
 
 
 def _string_types(columns: Columns) -> dict[str, pa.DataType]:
@@ -154,7 +145,7 @@ def _with_column_problem(seen: Survey, problem: str | None) -> Survey:
 
 
 def _name_problem(columns: Columns, names: Sequence[str]) -> str | None:
-    requested = _requested(columns)
+    requested = columns.names
     if missing := [name for name in requested if name not in names]:
         return _missing_columns(missing, names)
     twice = next((name for name in requested if names.count(name) > 1), None)
@@ -177,4 +168,7 @@ def _type_problem(columns: Columns, schema: pa.Schema) -> str | None:
         kind = schema.field(columns.id).type
         if not (is_string(kind) or pa.types.is_integer(plain_type(kind))):
             return f"id column '{columns.id}' is {kind}, neither string nor integer"
+    for name in columns.keep:
+        if not can_be_kept(schema.field(name).type):
+            return f"column '{name}' is {schema.field(name).type}, a type that cannot be kept"
     return None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipelines.corpus.plan import CorpusFile
-from pipelines.corpus.rows import UnitRows
+from pipelines.job.embedded import EmbeddedRows
 from pipelines.output.layout import Output
 from pipelines.output.rejects import rejects_bytes
 from pipelines.output.shard import shard_bytes, shard_table
@@ -11,30 +11,22 @@ from pipelines.output.shard_info import ShardInfo
 from pipelines.version import encorpus_version
 
 if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
-    from pipelines.encoder.text_encoder import Encoded, TextEncoder
-    from pipelines.encoder.tokenizer import Tokens
+    from pipelines.encoder.text_encoder import TextEncoder
 
 
 def commit_unit(
-    output: Output,
-    file: CorpusFile,
-    columns: list[str],
-    rows: UnitRows,
-    tokens: "Tokens",
-    encoded: "Encoded",
-    encoder: "TextEncoder",
+    output: Output, file: CorpusFile, columns: list[str], embedded: EmbeddedRows, encoder: "TextEncoder"
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.
 
-    columns: those of `rows.table` that go into the shard, `id` first. Raises StorageError, and EncorpusError when a
-    vector is not finite.
+    columns: those of the rows' table that go into the shard, `id` first. Raises StorageError.
     """
-    lengths, truncated = tokens.lengths[tokens.row], tokens.truncated[tokens.row]
+    rows = embedded.rows
     table = shard_table(
         rows.table.select(columns),
-        lengths,
-        truncated,
-        encoded.vectors,
+        embedded.tokens,
+        embedded.truncated,
+        embedded.vectors,
         encoder.dimension,
         encoder.resolved.spec.dtype,
     )
@@ -49,8 +41,8 @@ def commit_unit(
             last=rows.last,
             rows=rows.table.num_rows,
             rejects=rows.rejects.num_rows,
-            tokens=int(lengths.sum()),
-            truncated=int(truncated.sum()),
+            tokens=int(embedded.tokens.sum()),
+            truncated=int(embedded.truncated.sum()),
             fingerprint=encoder.fingerprint,
             encorpus_version=encorpus_version(),
         ),

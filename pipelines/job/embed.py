@@ -1,7 +1,6 @@
 """Runs a job: prepare, run what is missing through the pool, finish with the manifest."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -9,11 +8,13 @@ from dataclasses import dataclass
 
 from pipelines.encoder.stats import EncodeStats
 from pipelines.errors import EncorpusError, UsageError
+from pipelines.job.cores import usable_cores
+from pipelines.job.pool_size import no_larger_than, worker_bounds
 from pipelines.job.prepare import Job, Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
-from pipelines.output.manifest import Manifest, write_manifest
+from pipelines.output.manifest import Manifest, load_manifest, write_manifest
 from pipelines.output.remaining import Remaining
 from pipelines.output.shard_info import ShardInfo
 
@@ -57,6 +58,8 @@ def embed(
     first_shard: float | None = None
     with closing(_records(prepared)) as records:
         for record in records:
+            if record.outcome is Outcome.REFUSED:
+                raise UsageError(record.message)
             if record.outcome is Outcome.FATAL:
                 raise EncorpusError(record.message)
             totals.add(record)
@@ -64,7 +67,7 @@ def embed(
                 shards[record.unit] = record.shard
                 first_shard = first_shard or time.monotonic() - started
             on_progress(totals.snapshot())
-    manifest = None if totals.failures else write_manifest(prepared.output, shards)
+    manifest = None if totals.failures else _finish(prepared, shards)
     return Summary(
         output=job.output,
         fingerprint=prepared.resolved.fingerprint,
@@ -91,35 +94,36 @@ def tasks_for(remaining: Remaining, workers: int) -> list[Task]:
     return [*streamed, *(Task(unit.file, unit.slice) for unit in remaining.units)]
 
 
+def _finish(prepared: Prepared, shards: Mapping[str, ShardInfo]) -> Manifest:
+    """The manifest, written unless it is there and nothing was made since."""
+    if prepared.remaining.nothing:
+        found = load_manifest(prepared.output)
+        if found is not None and found.fingerprint == prepared.resolved.fingerprint:
+            return found
+    return write_manifest(prepared.output, prepared.plan, prepared.resolved.fingerprint, shards)
+
+
 def _records(prepared: Prepared) -> Generator[Record]:
     """The records of everything that is missing; starts Ray only when something is."""
     if prepared.remaining.nothing:
         return
     # Ray takes seconds to import, and a job that is done already needs none.
-    from pipelines.job.pool import PoolSize, configure_ray_data, run_tasks
-    from pipelines.job.session import cluster_total, ray_session
+    from pipelines.job.pool import run_tasks
+    from pipelines.job.session import capacity, ray_session
     from pipelines.job.worker import WorkOrder
 
     job = prepared.job
-    cores = os.cpu_count() or 1
-    with ray_session(job.address, cpus=max(cores, (job.workers or (0, 0))[1])):
-        configure_ray_data()
-        kind, each = ("GPU", job.gpus_per_worker) if job.gpus_per_worker else ("CPU", 1)
-        least, most = job.workers or (max(1, int(cluster_total(kind) / each)),) * 2
-        if job.gpus_per_worker and cluster_total("GPU") < job.gpus_per_worker:
-            raise UsageError(f"--gpus-per-worker {job.gpus_per_worker:g}: Ray sees {cluster_total('GPU'):g} GPUs")
-        tasks = tasks_for(prepared.remaining, most)
-        least, most = min(least, len(tasks)), min(most, len(tasks))
-        threads = None if job.gpus_per_worker else max(1, cores // most)
+    with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
+        asked = worker_bounds(job.workers, job.gpus_per_worker, capacity("CPU"), capacity("GPU"))
+        tasks = tasks_for(prepared.remaining, asked.most)
         order = WorkOrder(
             encoder=job.encoder,
             fingerprint=prepared.resolved.fingerprint,
+            plan=prepared.plan_digest,
             columns=job.columns,
             output=job.output,
             storage=job.storage,
             on_bad_row=job.on_bad_row,
-            threads=threads,
+            threads=None if asked.gpus_per_worker else asked.cpus_per_worker,
         )
-        yield from run_tasks(
-            tasks, order, PoolSize(least, most, cpus_per_worker=1, gpus_per_worker=job.gpus_per_worker)
-        )
+        yield from run_tasks(tasks, order, no_larger_than(asked, len(tasks)))

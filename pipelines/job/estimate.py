@@ -2,16 +2,20 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.corpus.plan import Columns, Plan
 from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.stats import EncodeStats
-from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.storage import Storage
+
+if TYPE_CHECKING:  # a sample is taken without TensorFlow
+    from pipelines.encoder.text_encoder import TextEncoder
 
 SAMPLED_FILES = 8
 SAMPLED_ROWS = 2000
@@ -34,9 +38,9 @@ class Estimate:
     bytes_per_row: float
 
 
-def estimate(plan: Plan, columns: Columns, storage: Storage, encoder: TextEncoder) -> Estimate | None:
+def estimate(sampled: Sequence[UnitRows], encoder: "TextEncoder") -> Estimate | None:
     """Tokenises a sample and encodes as much of it as some seconds allow; None for a corpus without texts."""
-    texts = list(itertools.islice(sample_texts(plan, columns, storage), SAMPLED_ROWS))
+    texts = list(itertools.islice(_in_turn(sampled), SAMPLED_ROWS))
     if not texts:
         return None
     tokens = encoder.tokenize(texts)
@@ -55,22 +59,39 @@ def estimate(plan: Plan, columns: Columns, storage: Storage, encoder: TextEncode
     )
 
 
-def sample_texts(plan: Plan, columns: Columns, storage: Storage) -> Iterator[str]:
-    """Texts from a few files spread over the corpus, one unit each, in turn."""
+def sample(plan: Plan, columns: Columns, storage: Storage) -> list[UnitRows]:
+    """A unit from the middle of each of a few files spread over the corpus."""
     step = max(1, len(plan.files) // SAMPLED_FILES)
-    tables = []
+    sampled: list[UnitRows] = []
     for file in plan.files[::step][:SAMPLED_FILES]:
         if file.streamed:
-            rows = next(stream_slices(plan, file, columns, storage, stripe=0, stripes=1, done=()))
+            sampled.append(next(stream_slices(plan, file, columns, storage, stripe=0, stripes=1, done=())))
         else:
             units = list(plan.units_of(file))
-            rows = read_slice(plan, units[len(units) // 2], columns, storage)
-        tables.append(rows.table["text"].to_pylist())
-    for texts in itertools.zip_longest(*tables):
+            sampled.append(read_slice(plan, units[len(units) // 2], columns, storage))
+    return sampled
+
+
+def estimated_rows(plan: Plan, sampled: Sequence[UnitRows]) -> int:
+    """Rows of the files that are not streamed; where only reading would tell, by the sample's mean bytes a row."""
+    by_bytes = [part for part in sampled if plan.files[part.unit.file].rows is None and part.stop > part.start]
+    read = sum(part.table.num_rows + part.rejects.num_rows for part in by_bytes if not _streamed(plan, part))
+    size = sum(part.stop - part.start for part in by_bytes if not _streamed(plan, part))
+    unknown = sum(file.size for file in plan.files if file.rows is None and file.bounds is not None)
+    return sum(file.rows or 0 for file in plan.files) + (round(unknown * read / size) if size else 0)
+
+
+def _streamed(plan: Plan, part: UnitRows) -> bool:
+    return plan.files[part.unit.file].streamed
+
+
+def _in_turn(sampled: Sequence[UnitRows]) -> Iterator[str]:
+    """Their texts, one of each in turn."""
+    for texts in itertools.zip_longest(*(part.table["text"].to_pylist() for part in sampled)):
         yield from (text for text in texts if text is not None)
 
 
-def _probe(texts: list[str], encoder: TextEncoder) -> EncodeStats:
+def _probe(texts: list[str], encoder: "TextEncoder") -> EncodeStats:
     """Encodes parts of the texts, after a first one to warm up, until the time is over."""
     encoder.encode(texts[:PROBE_ROWS])
     total = EncodeStats()

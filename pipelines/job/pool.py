@@ -1,8 +1,6 @@
 """Tasks go through a Ray Data pool of workers, and their records come back as they are made."""
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import ray
@@ -13,6 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.errors import EncorpusError
 from pipelines.job.attempts import AttemptCount, RemoteAttempts
+from pipelines.job.pool_size import PoolSize
 from pipelines.job.record import Record, records_of
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.worker import EmbedWorker, WorkOrder
@@ -23,16 +22,6 @@ TASKS_IN_FLIGHT = 4
 
 # A worker may die while it loads (a full machine, a lost node) without the job being at fault.
 MOST_DEATHS_WHILE_LOADING = 3
-
-
-@dataclass(frozen=True)
-class PoolSize:
-    """From `least` to `most` workers, each with so many CPUs and GPUs."""
-
-    least: int
-    most: int
-    cpus_per_worker: float
-    gpus_per_worker: float
 
 
 class TaskSource(Datasource):
@@ -58,23 +47,28 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
 
     Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
     """
-    counter = ray.remote(AttemptCount).options(num_cpus=0, scheduling_strategy=_beside_the_driver()).remote()
-    dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks)).map_batches(
-        EmbedWorker,
-        fn_constructor_args=(order, RemoteAttempts(counter)),
-        batch_size=None,
-        batch_format="pyarrow",
-        zero_copy_batch=True,
-        num_cpus=size.cpus_per_worker,
-        num_gpus=size.gpus_per_worker or None,
-        compute=ActorPoolStrategy(
-            min_size=size.least,
-            max_size=size.most,
-            max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-            max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
-            enable_true_multi_threading=True,
-        ),
+    # Counts are lost with the counter, and nothing else: the workers go on with a new one.
+    counter = ray.remote(AttemptCount).options(
+        num_cpus=0, scheduling_strategy=_beside_the_driver(), max_restarts=-1, max_task_retries=-1
     )
+    # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
+    resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
+    with DataContext.current(_context()):
+        dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
+            EmbedWorker,
+            fn_constructor_args=(order, RemoteAttempts(counter.remote())),
+            batch_size=None,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            **resources,
+            compute=ActorPoolStrategy(
+                min_size=size.least,
+                max_size=size.most,
+                max_concurrent_calls_per_actor=CALLS_AT_ONCE,
+                max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+                enable_true_multi_threading=True,
+            ),
+        )
     try:
         for table in _as_they_come(dataset):
             yield from records_of(table)
@@ -86,9 +80,9 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
         ) from error
 
 
-def configure_ray_data() -> None:
-    """Sets Ray Data up for tasks that are tiny on the outside and long on the inside."""
-    context = DataContext.get_current()
+def _context() -> DataContext:
+    """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
+    context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     # Each record leaves the worker as a block of its own, as soon as its unit is committed.
@@ -96,10 +90,7 @@ def configure_ray_data() -> None:
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
-    # Ray Data's own log file keeps everything; the user's terminal shows our progress instead.
-    for handler in logging.getLogger("ray.data").handlers:
-        if type(handler) is not logging.FileHandler:
-            handler.setLevel(logging.CRITICAL)
+    return context
 
 
 def _as_they_come(dataset: Dataset) -> Iterator[pa.Table]:

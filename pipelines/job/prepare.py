@@ -3,24 +3,17 @@
 The output alone decides what is left to do: one listing, and a footer for each streamed file.
 """
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 
-from pipelines.corpus.plan import (
-    Columns,
-    Plan,
-    Unit,
-    check_unchanged,
-    extend_plan,
-    make_plan,
-    plan_from_bytes,
-    plan_to_bytes,
-)
+from pipelines.corpus.plan import Columns, Plan, Unit, extend_plan, make_plan, plan_to_bytes
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
-from pipelines.errors import UsageError
+from pipelines.errors import EncorpusError, UsageError
 from pipelines.local_files import absolute
-from pipelines.output.job_file import JobFile, difference, load_job_file, save_job_file
+from pipelines.output.job_file import JobFile, difference, save_job_file
 from pipelines.output.layout import Output
+from pipelines.output.planned import Planned, load_planned
 from pipelines.output.remaining import Remaining, remaining
 from pipelines.storage import Storage
 from pipelines.version import encorpus_version
@@ -28,6 +21,8 @@ from pipelines.version import encorpus_version
 # Small units show up soon and lose little to a crash; on a GPU a unit of this many rows takes seconds.
 CPU_SHARD_ROWS = 1000
 GPU_SHARD_ROWS = 50_000
+# A vector a token: hundreds of MB in a unit of a thousand rows.
+SEQUENCE_SHARD_ROWS = 250
 
 
 @dataclass(frozen=True)
@@ -50,19 +45,23 @@ class Job:
     on_bad_row: str = "reject"
     storage: Storage = field(default_factory=Storage)
 
-    @property
-    def default_shard_rows(self) -> int:
-        """Rows of a unit, about, where nobody says how many."""
-        return GPU_SHARD_ROWS if self.gpus_per_worker else CPU_SHARD_ROWS
+    def __post_init__(self) -> None:
+        gpus = self.gpus_per_worker
+        if gpus < 0 or (gpus > 1 and gpus != int(gpus)):
+            raise UsageError(f"--gpus-per-worker {gpus:g}: a whole number, or a part below 1, is needed")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job that can start: its plan is written, and what is missing is known. committed: units already there."""
+    """A job that can start: its plan is written, and what is missing is known.
+
+    plan_digest: of plan.parquet. committed: units already there.
+    """
 
     job: Job
     resolved: ResolvedSpec
     plan: Plan
+    plan_digest: str
     output: Output
     committed: int
     remaining: Remaining
@@ -71,27 +70,40 @@ class Prepared:
 def prepare(job: Job) -> Prepared:
     """Makes or extends the plan, checks that the output is this job's, and writes plan and job.json.
 
-    Raises UsageError when the output belongs to another spec, InputChangedError when a planned file changed.
+    Raises UsageError when the output belongs to another spec or cannot be one, InputChangedError when a planned
+    file changed.
     """
     job = _located(job)
     resolved = resolve_spec(job.encoder, job.storage.options)
     output = Output(job.output, job.storage)
-    _require_folder(output)
-    committed = output.committed()
-    theirs = _job_of_shards(output) if committed else None
-    shard_rows = job.shard_rows or (theirs.shard_rows if theirs else job.default_shard_rows)
+    committed = _committed_to(output, job.inputs)
+    before = _plan_bytes(output)
+    theirs = load_planned(output) if committed else None
+    shard_rows = job.shard_rows or (theirs.job.shard_rows if theirs else default_shard_rows(job, resolved))
     ours = _job_file(job, resolved, shard_rows)
-    plan = (
-        _extended_plan(job, theirs, ours, output)
-        if theirs
-        else make_plan(job.inputs, job.columns, shard_rows, job.storage)
-    )
-    job.storage.write_atomic(output.plan_uri, plan_to_bytes(plan))
+    if theirs is None:
+        plan = make_plan(job.inputs, job.columns, shard_rows, job.storage)
+    else:
+        plan = _extended_plan(job, theirs, ours, output, committed)
+    data = plan_to_bytes(plan)
+    _write_plan(output, plan, before, data)
     save_job_file(output, ours)
     left = remaining(plan, committed, output)
     if not left.nothing:
-        _clean(output, committed)
-    return Prepared(job, resolved, plan, output, len(committed), left)
+        _clean(output, committed, plan, theirs.plan if theirs else None)
+    return Prepared(job, resolved, plan, plan_digest(data), output, len(committed), left)
+
+
+def default_shard_rows(job: Job, resolved: ResolvedSpec) -> int:
+    """Rows of a unit, about, where nobody says how many."""
+    if resolved.pooling == "sequence":
+        return SEQUENCE_SHARD_ROWS
+    return GPU_SHARD_ROWS if job.gpus_per_worker else CPU_SHARD_ROWS
+
+
+def plan_digest(data: bytes) -> str:
+    """What tells one plan.parquet from another."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _located(job: Job) -> Job:
@@ -102,12 +114,22 @@ def _located(job: Job) -> Job:
         model=absolute(job.encoder.model),
         preprocessor=None if preprocessor is None else absolute(preprocessor),
     )
-    return replace(job, output=absolute(job.output), encoder=encoder)
+    inputs = tuple(map(absolute, job.inputs))
+    return replace(job, inputs=inputs, output=absolute(job.output).rstrip("/"), encoder=encoder)
 
 
-def _require_folder(output: Output) -> None:
+def _committed_to(output: Output, inputs: Collection[str]) -> frozenset[Unit]:
+    """The units in the output. Refuses a place where shards cannot lie, or would be taken for something else."""
     if output.storage.exists(output.uri):
         raise UsageError(f"-o {output.uri}: a file; name a folder")
+    if inside := [uri for uri in inputs if output.uri.startswith(f"{uri.rstrip('/')}/")]:
+        raise UsageError(f"-o {output.uri}: lies inside the input {inside[0]}; choose a folder beside it")
+    listing = output.listing()
+    if listing.strangers:
+        raise UsageError(
+            f"-o {output.uri}: holds {listing.strangers[0]}, which is no shard; move it away, or choose another folder"
+        )
+    return listing.units
 
 
 def _job_file(job: Job, resolved: ResolvedSpec, shard_rows: int) -> JobFile:
@@ -121,27 +143,40 @@ def _job_file(job: Job, resolved: ResolvedSpec, shard_rows: int) -> JobFile:
     )
 
 
-def _job_of_shards(output: Output) -> JobFile:
-    theirs = load_job_file(output)
-    if theirs is None:
-        raise UsageError(f"-o {output.uri}: holds shards, but no job.json; choose another folder")
-    return theirs
-
-
-def _extended_plan(job: Job, theirs: JobFile, ours: JobFile, output: Output) -> Plan:
+def _extended_plan(job: Job, theirs: Planned, ours: JobFile, output: Output, committed: Collection[Unit]) -> Plan:
     """The plan that the output's shards follow, with the input's new files; refuses what does not fit them."""
-    if told := difference(theirs, ours):
+    if told := difference(theirs.job, ours):
         raise UsageError(f"-o {output.uri}: made otherwise: {told}; use the same options, or another folder")
-    plan = plan_from_bytes(output.storage.read_bytes(output.plan_uri))
-    check_unchanged(plan, job.storage)
-    return extend_plan(plan, job.inputs, job.columns, job.storage)
+    with_shards = {unit.file for unit in committed}
+    return extend_plan(theirs.plan, job.inputs, job.columns, job.storage, with_shards)
 
 
-def _clean(output: Output, committed: Collection[Unit]) -> None:
-    """Removes what a killed run left: half-written files, rejects of units without a shard, an outdated manifest."""
+def _plan_bytes(output: Output) -> bytes | None:
+    return output.storage.read_bytes(output.plan_uri) if output.storage.exists(output.plan_uri) else None
+
+
+def _write_plan(output: Output, plan: Plan, before: bytes | None, data: bytes) -> None:
+    """Writes plan.parquet, unless a run beside this one has written another meanwhile."""
+    if shards := [file.uri for file in plan.files if file.uri.startswith(f"{output.uri}/")]:
+        raise UsageError(f"-o {output.uri}: the input has files of the output, such as {shards[0]}; leave them out")
+    if data == before:
+        return
+    if _plan_bytes(output) != before:
+        raise EncorpusError(f"{output.plan_uri}: another run has changed it; run the same command again")
+    output.storage.write_atomic(output.plan_uri, data)
+
+
+def _clean(output: Output, committed: Collection[Unit], plan: Plan, before: Plan | None) -> None:
+    """Removes what a killed run left: half-written files, an outdated manifest, rejects that nothing will replace.
+
+    A unit that is made again writes its own rejects again, if its file is planned as before.
+    """
     output.storage.sweep(output.uri)
     output.storage.sweep(output.state_uri)
     output.storage.sweep(output.rejects_folder)
-    for unit in output.rejected() - frozenset(committed):
-        output.storage.delete(output.rejects_uri(unit))
     output.storage.delete(output.manifest_uri)
+    known = before.files if before else ()
+    same = {file.number for file, old in zip(plan.files, known, strict=False) if file == old}
+    for unit in output.rejected():
+        if unit not in committed and unit.file not in same:
+            output.storage.delete(output.rejects_uri(unit))

@@ -13,12 +13,13 @@ from pipelines.output.shard_info import ShardInfo
 
 class Outcome(StrEnum):
     """done: its shard is committed. failed: this unit could not be made, the others can. set_aside: it killed its
-    worker too often. fatal: the job cannot go on, whatever the unit."""
+    worker too often. fatal: the job cannot go on, whatever the unit. refused: nor could it ever as it was asked for."""
 
     DONE = "done"
     FAILED = "failed"
     SET_ASIDE = "set aside"
     FATAL = "fatal"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)

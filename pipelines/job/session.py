@@ -2,15 +2,19 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 
 from pipelines.errors import EncorpusError, UsageError
+from pipelines.job.pool_size import Capacity
 
 # Only tasks and records pass through the object store, a few hundred bytes each.
 OBJECT_STORE_BYTES = 200 << 20
+
+ANSWER_SECONDS = 10
 
 
 @contextmanager
@@ -26,6 +30,8 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
+    if address:
+        _require_answer(address)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -41,9 +47,21 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
         ray.shutdown()
 
 
-def cluster_total(resource: str) -> float:
+def _require_answer(address: str) -> None:
+    """Ray itself would try for many minutes to reach a cluster that is not there, without a word."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:
+        return  # "auto" and the like, which Ray looks up on this machine
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise UsageError(f"--address {address}: no Ray cluster answers there ({_first_line(error)})") from None
+
+
+def capacity(resource: str) -> Capacity:
     """How much of a resource ("CPU", "GPU") the connected cluster has."""
-    return ray.cluster_resources().get(resource, 0.0)
+    nodes = [node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]]
+    return Capacity(sum(nodes), max(nodes, default=0.0))
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,16 @@ from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit, plan_from_byt
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
-from pipelines.errors import EncorpusError, InputChangedError
+from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError
 from pipelines.job.attempts import MOST_DEATHS, Attempts
 from pipelines.job.commit import commit_unit
+from pipelines.job.embedded import embedded_rows
+from pipelines.job.prepare import plan_digest
 from pipelines.job.record import Outcome, Record, record_table
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
 from pipelines.output.layout import Output
+from pipelines.output.shard import read_info
 from pipelines.storage import Storage
 
 if TYPE_CHECKING:
@@ -39,11 +42,13 @@ log = logging.getLogger(__name__)
 class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
-    threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject or fail.
+    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
+    or fail.
     """
 
     encoder: EncoderSpec
     fingerprint: str
+    plan: str
     columns: Columns
     output: str
     storage: Storage
@@ -60,31 +65,36 @@ class EmbedWorker:
         self._turns = Turns()
         self._encoding = threading.Lock()
         self._output = Output(order.output, order.storage)
-        self._broken = ""
+        self._broken: Record | None = None
         try:
             self._plan = self._load_plan()
             self._encoder = _load_encoder(order)
         except Exception as error:
-            self._broken = _told(error)
+            outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
+            self._broken = Record("", outcome, _told(error))
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Does the table's tasks; gives one record a unit, as it is done."""
         if self._broken:
-            yield record_table(Record("", Outcome.FATAL, self._broken))
+            yield record_table(self._broken)
             return
         for task in tasks_of(table):
             yield from map(record_table, self._records(task))
 
     def _load_plan(self) -> Plan:
-        return plan_from_bytes(self._order.storage.read_bytes(self._output.plan_uri))
+        data = self._order.storage.read_bytes(self._output.plan_uri)
+        if plan_digest(data) != self._order.plan:
+            raise EncorpusError(f"{self._output.plan_uri}: another run has changed it; run the same command again")
+        return plan_from_bytes(data)
 
     def _records(self, task: Task) -> Iterator[Record]:
         file = self._plan.files[task.file]
-        if task.slice is not None:
-            unit = Unit(task.file, task.slice)
-            yield self._attempt(unit, lambda: read_slice(self._plan, unit, self._order.columns, self._order.storage))
-        else:
+        if task.slice is None:
             yield from self._stream(file, task)
+            return
+        unit = Unit(task.file, task.slice)
+        columns, storage = self._order.columns, self._order.storage
+        yield self._attempt(unit, lambda: self._embed(unit, read_slice(self._plan, unit, columns, storage)))
 
     def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
@@ -97,50 +107,63 @@ class EmbedWorker:
             if self._attempts.deaths(reading) >= MOST_DEATHS:
                 yield _set_aside(reading)
                 return
-            self._attempts.begin(reading)
             try:
-                rows = next(slices, None)
+                with self._counted_turn(reading):
+                    rows = next(slices, None)
             except Exception as error:
                 yield _failure(reading, error)
                 return
-            finally:
-                self._attempts.end(reading)
             if rows is None:
                 return
-            yield self._attempt(rows.unit, lambda rows=rows: rows)
+            yield self._attempt(rows.unit, lambda rows=rows: self._committed(rows) or self._embed(rows.unit, rows))
 
-    def _attempt(self, unit: Unit, read: Callable[[], UnitRows]) -> Record:
-        """Embeds a unit in its turn, unless too many workers died of it."""
-        deaths = self._attempts.deaths(unit.name)
-        if deaths >= MOST_DEATHS:
+    def _attempt(self, unit: Unit, work: Callable[[], Record]) -> Record:
+        """Does a unit's work in its turn, unless too many workers died of it."""
+        if self._attempts.deaths(unit.name) >= MOST_DEATHS:
             return _set_aside(unit.name)
-        turn: AbstractContextManager[None] = self._turns.alone() if deaths else self._turns.shared()
-        with turn:
-            self._attempts.begin(unit.name)
-            try:
-                return self._embed(unit, read)
-            except Exception as error:
-                return _failure(unit.name, error)
-            finally:
-                self._attempts.end(unit.name)
+        try:
+            with self._counted_turn(unit.name):
+                return work()
+        except Exception as error:
+            return _failure(unit.name, error)
 
-    def _embed(self, unit: Unit, read: Callable[[], UnitRows]) -> Record:
-        """Read, tokenise, encode, write. The commit is the last thing done."""
+    @contextmanager
+    def _counted_turn(self, name: str) -> Iterator[None]:
+        """The time of work that might kill the worker; what was in one that died is alone from then on."""
+        with self._turns.alone() if self._attempts.deaths(name) else self._turns.shared():
+            self._attempts.begin(name)
+            try:
+                yield
+            finally:
+                self._attempts.end(name)
+
+    def _committed(self, rows: UnitRows) -> Record | None:
+        """The record of a slice that is there already: Ray repeats a dead worker's stripe from its beginning."""
+        uri = self._output.shard_uri(rows.unit)
+        if not self._order.storage.exists(uri):
+            return None
+        info, file = read_info(self._order.storage, uri), self._plan.files[rows.unit.file]
+        found = info.fingerprint, info.file, info.version, info.start, info.stop, info.last
+        due = self._order.fingerprint, file.uri, file.version, rows.start, rows.stop, rows.last
+        return Record(rows.unit.name, Outcome.DONE, shard=info) if found == due else None
+
+    def _embed(self, unit: Unit, rows: UnitRows) -> Record:
+        """Tokenise, encode, write. The commit is the last thing done."""
         start = time.perf_counter()
-        rows = read()
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(unit.name, Outcome.FATAL, _first_reject(rows))
         tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
         with self._encoding:
             encoded = self._encoder.encode_tokens(tokens)
-        file, columns = self._plan.files[unit.file], self._plan.schema.names
-        shard = commit_unit(self._output, file, columns, rows, tokens, encoded, self._encoder)
+        file = self._plan.files[unit.file]
+        embedded = embedded_rows(file, rows, tokens, encoded)
+        shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder)
         return Record(
             unit=unit.name,
             outcome=Outcome.DONE,
             shard=shard,
             stats=encoded.stats,
-            reasons=dict(Counter(rows.rejects["reason"].to_pylist())),
+            reasons=dict(Counter(embedded.rows.rejects["reason"].to_pylist())),
             seconds=time.perf_counter() - start,
         )
 
@@ -172,7 +195,7 @@ def _set_aside(unit: str) -> Record:
 
 def _failure(unit: str, error: Exception) -> Record:
     """What a failed unit says of itself."""
-    outcome = Outcome.FATAL if isinstance(error, InputChangedError) else Outcome.FAILED
+    outcome = Outcome.FATAL if isinstance(error, InputChangedError | StorageFullError) else Outcome.FAILED
     return Record(unit, outcome, _told(error))
 
 

@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
+import numpy as np
 import pyarrow as pa
 
+from pipelines.corpus.changes import change_of
 from pipelines.corpus.plan_types import CorpusFile, Unit
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
 from pipelines.errors import EncorpusError
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
-from pipelines.output.pool_map import pool_map
-from pipelines.output.rejects import read_rejects
+from pipelines.output.rejects import NOT_FINITE, read_rejects
 from pipelines.output.shard import read_columns, read_info
 from pipelines.output.violation import Violation
+from pipelines.pool_map import pool_map
 
 # Each has a unit's rows in memory twice, those of the corpus and those of the shard.
 UNITS_AT_ONCE = 4
@@ -29,25 +31,16 @@ def check_input(planned: Planned, output: Output, units: Collection[Unit]) -> It
     for unit in sorted(units, key=lambda unit: (unit.file, unit.slice)):
         by_file[unit.file].append(unit)
     sound: list[CorpusFile] = []
-    for file, change in pool_map(lambda file: (file, _change(file, output)), planned.plan.files, LOOKS_AT_ONCE):
+    looks = pool_map(lambda file: (file, change_of(file, output.storage)), planned.plan.files, LOOKS_AT_ONCE)
+    for file, change in looks:
         if change is None:
             sound.append(file)
         else:
-            yield Violation(file.uri, change)
+            yield Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared")
     cut = [(file, [unit]) for file in sound if not file.streamed for unit in by_file[file.number]]
     streamed = [(file, by_file[file.number]) for file in sound if file.streamed]
     for found in pool_map(lambda part: list(_check_part(planned, output, *part)), [*cut, *streamed], UNITS_AT_ONCE):
         yield from found
-
-
-def _change(file: CorpusFile, output: Output) -> str | None:
-    """What keeps a corpus file from being compared."""
-    entry = output.storage.entry(file.uri)
-    if entry is None:
-        return "is gone since the plan was made; its rows cannot be compared"
-    if (entry.size, entry.version) != (file.size, file.version):
-        return "has changed since the plan was made; its rows cannot be compared"
-    return None
 
 
 def _check_part(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[Violation]:
@@ -87,9 +80,12 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
         yield Violation(
             shard, f"covers {info.start} to {info.stop}, where the input's slice is {rows.start} to {rows.stop}"
         )
-    if told := _difference(found, rows.table.select(names)):
+    by_encoder = np.array([reason == NOT_FINITE for reason in rejects["reason"].to_pylist()], bool)
+    lost = rejects["row"].to_numpy()[by_encoder]
+    embedded = rows.table.filter(pa.array(~np.isin(rows.table["row"].to_numpy(), lost)))
+    if told := _difference(found, embedded.select(names)):
         yield Violation(shard, told)
-    if told := _difference(rejects, rows.rejects):
+    if told := _difference(rejects.filter(pa.array(~by_encoder)), rows.rejects):
         yield Violation(f"_encorpus/rejects/{shard}", told)
 
 

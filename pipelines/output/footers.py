@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pipelines.corpus.plan_types import Unit
 from pipelines.errors import StorageError
 from pipelines.output.layout import Output
-from pipelines.output.pool_map import pool_map
 from pipelines.output.shard import read_info
 from pipelines.output.shard_info import ShardInfo
+from pipelines.pool_map import pool_map
 
 # Small ranged reads, which wait for the store and not for the processor.
 FOOTERS_AT_ONCE = 32

@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
-from pipelines.errors import StorageError
+from pipelines.corpus.plan_types import CorpusFile, Plan, Unit
+from pipelines.errors import EncorpusError, StorageError
 from pipelines.output.footers import read_footers
 from pipelines.output.layout import Output
+from pipelines.output.planned import units_of_plan
+from pipelines.output.remaining import missing, possible_ends
 from pipelines.output.shard_info import ShardInfo
 
 
@@ -44,18 +47,38 @@ class Manifest:
     shards: tuple[ShardEntry, ...]
 
 
-def write_manifest(output: Output, known: Mapping[str, ShardInfo]) -> Manifest:
-    """Writes the manifest of all committed shards. Those in `known`, by unit name, are not read again.
+def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[str, ShardInfo]) -> Manifest:
+    """Writes the manifest of a finished output. The shards in `known`, by unit name, are not read again.
 
-    Raises StorageError when another shard's footer cannot be read.
+    Raises StorageError when another shard's footer cannot be read, EncorpusError when a shard is missing or not of
+    this plan and fingerprint.
     """
-    committed = sorted(output.committed(), key=lambda unit: (unit.file, unit.slice))
-    read = read_footers(output, (unit for unit in committed if unit.name not in known))
+    committed = output.committed()
+    units = units_of_plan(plan, committed)
+    if foreign := committed.difference(units):
+        raise EncorpusError(_not_ours(output, min(foreign, key=lambda unit: unit.name), "no unit of the plan"))
+    read = read_footers(output, (unit for unit in units if unit.name not in known))
     infos = {**known, **{info.unit: info for info in read}}
-    fingerprint = next(iter(infos.values())).fingerprint if infos else ""
-    manifest = make_manifest(fingerprint, (entry_of(infos[unit.name]) for unit in committed))
+    for unit in units:
+        if wrong := _foreign(infos[unit.name], plan.files[unit.file], fingerprint):
+            raise EncorpusError(_not_ours(output, unit, wrong))
+    left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit.name].last])
+    if not left.nothing:
+        raise EncorpusError(f"{output.uri}: shards vanished while the job ran; run the same command again")
+    manifest = make_manifest(fingerprint, (entry_of(infos[unit.name]) for unit in units))
     output.storage.write_atomic(output.manifest_uri, manifest_to_bytes(manifest))
     return manifest
+
+
+def _foreign(info: ShardInfo, file: CorpusFile, fingerprint: str) -> str | None:
+    """What shows that a shard was made by another job."""
+    if (info.file, info.version) != (file.uri, file.version):
+        return f"of {info.file} in another version than planned" if info.file == file.uri else f"of {info.file}"
+    return None if info.fingerprint == fingerprint else "of another model or spec"
+
+
+def _not_ours(output: Output, unit: Unit, what: str) -> str:
+    return f"{output.shard_uri(unit)}: {what}, so another run wrote it; delete it and run the same command again"
 
 
 def make_manifest(fingerprint: str, shards: Iterable[ShardEntry]) -> Manifest:

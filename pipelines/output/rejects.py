@@ -8,6 +8,9 @@ import pyarrow.parquet as pq
 from pipelines.errors import StorageError
 from pipelines.storage import Storage
 
+# The one reason that reading does not find: the encoder does.
+NOT_FINITE = "vector is not finite"
+
 
 def rejects_bytes(rejects: pa.Table) -> bytes:
     """The file of a table of REJECT_SCHEMA; its pages carry checksums."""

@@ -14,8 +14,8 @@ from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.errors import EncorpusError, StorageError, UsageError
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned, load_planned, units_of_plan
-from pipelines.output.pool_map import pool_map
 from pipelines.output.shard import read_columns, vector_batches
+from pipelines.pool_map import pool_map
 
 # Each has a shard in memory.
 SHARDS_AT_ONCE = 4

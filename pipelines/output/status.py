@@ -9,9 +9,9 @@ from pipelines.output.footers import read_footers
 from pipelines.output.layout import Output
 from pipelines.output.manifest import load_manifest
 from pipelines.output.planned import Planned, load_planned
-from pipelines.output.pool_map import pool_map
 from pipelines.output.rejects import read_rejects
 from pipelines.output.remaining import Remaining, remaining
+from pipelines.pool_map import pool_map
 
 REJECTS_AT_ONCE = 32
 

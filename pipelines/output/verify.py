@@ -18,8 +18,8 @@ from pipelines.output.check_shard import ShardReport, check_shard
 from pipelines.output.layout import Listing, Output
 from pipelines.output.manifest import load_manifest
 from pipelines.output.planned import Planned, load_planned, units_of_plan
-from pipelines.output.pool_map import pool_map
 from pipelines.output.violation import Violation
+from pipelines.pool_map import pool_map
 
 # Each has a shard in memory.
 SHARDS_AT_ONCE = 4

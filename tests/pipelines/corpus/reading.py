@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipelines.corpus.plan import Columns, Plan, make_plan
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
@@ -29,6 +32,11 @@ def read_plan(plan: Plan, columns: Columns = TEXT) -> Iterator[UnitRows]:
 
 def read(*inputs: Path, columns: Columns = TEXT, shard_rows: int = 10) -> list[UnitRows]:
     return list(read_plan(plan_of(*inputs, columns=columns, shard_rows=shard_rows), columns))
+
+
+def rows_in(unit: UnitRows) -> int:
+    """Rows read: each is in the table or among the rejects."""
+    return unit.table.num_rows + unit.rejects.num_rows
 
 
 def rows_of(units: Iterable[UnitRows]) -> list[dict[str, Any]]:
@@ -57,4 +65,14 @@ def numbered(count: int) -> list[dict[str, str]]:
 
 def write_gzip(path: Path, lines: Sequence[bytes]) -> Path:
     path.write_bytes(gzip.compress(b"".join(lines), mtime=0))
+    return path
+
+
+def write_parquet(path: Path, row_group_size: int = 1 << 20, **columns: Any) -> Path:
+    pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
+    return path
+
+
+def write_text(path: Path, content: str) -> Path:
+    path.write_text(content)
     return path

@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus.decompress import BrokenStreamError, content_chunks
+from pipelines.corpus.decompress import DECODERS, BrokenStreamError, content_chunks
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -82,6 +82,26 @@ def test_zstd_skippable_frames_are_skipped():
     skippable = (0x184D2A50).to_bytes(4, "little") + (4).to_bytes(4, "little") + b"meta"
     frame = zstandard.ZstdCompressor().compress(b"a")
     assert content(skippable + frame + skippable, "zstd") == b"a"
+
+
+def zstd_with_window(data: bytes, window_log: int) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=window_log)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return compressor.compress(data) + compressor.flush()
+
+
+def test_zstd_windows_of_every_length_that_the_tool_makes_are_read():
+    assert content(zstd_with_window(b"a", 28) + zstd_with_window(b"b", 31), "zstd") == b"ab"
+
+
+def test_a_zstd_window_without_room_is_not_the_files_damage(monkeypatch: pytest.MonkeyPatch):
+    class NoRoom:
+        def decompress(self, _: bytes) -> bytes:
+            raise zstandard.ZstdError("zstd decompressor error: Allocation error : not enough memory")
+
+    monkeypatch.setitem(DECODERS, "zstd", NoRoom)
+    with pytest.raises(MemoryError):
+        content(b"frame", "zstd")
 
 
 @pytest.mark.parametrize("kind", [None, *sorted(COMPRESS)])

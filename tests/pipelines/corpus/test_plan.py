@@ -1,8 +1,10 @@
 """The plan: which files, in which order, cut how, and what it says of bad input."""
 
 import gzip
-import os
+import json
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,19 +12,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.corpus import cut
 from pipelines.corpus.plan import (
     Columns,
     CorpusFile,
     Plan,
     Unit,
-    check_unchanged,
-    extend_plan,
     make_plan,
     plan_from_bytes,
     plan_to_bytes,
 )
-from pipelines.errors import InputChangedError, StorageError, UsageError
-from tests.pipelines.corpus.reading import STORAGE, TEXT, json_lines, numbered, plan_of, read_plan, rejects_of
+from pipelines.errors import StorageError, UsageError
+from tests.pipelines.corpus.reading import (
+    STORAGE,
+    TEXT,
+    json_lines,
+    numbered,
+    plan_of,
+    read_plan,
+    rejects_of,
+    rows_in,
+    write_parquet,
+    write_text,
+)
 
 FILES = st.builds(
     CorpusFile,
@@ -39,16 +51,6 @@ FILES = st.builds(
 SCHEMAS = st.sampled_from(
     [pa.schema([("id", pa.int64()), ("tags", pa.list_(pa.string()))]), pa.schema([("id", pa.string())])]
 )
-
-
-def write_parquet(path: Path, **columns: object) -> Path:
-    pq.write_table(pa.table(columns), path)
-    return path
-
-
-def write_text(path: Path, content: str) -> Path:
-    path.write_text(content)
-    return path
 
 
 def usage_error(*inputs: Path, columns: Columns = TEXT) -> str:
@@ -101,9 +103,40 @@ def test_parquet_is_cut_by_row_groups(tmp_path: Path):
     assert (file.rows, file.bounds) == (100, (0, 50, 100))
 
 
+def test_parquet_is_cut_by_the_bytes_of_all_columns_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cut, "MAX_SLICE_BYTES", 100_000)
+    blobs = [b"%06d" % number * 500 for number in range(100)]
+    path = write_parquet(tmp_path / "a.parquet", text=["x"] * 100, pages=[[blob] for blob in blobs], pagesize=[1] * 100)
+    assert plan_of(path, shard_rows=1_000).files[0].bounds == (0, 100)
+    bounds = plan_of(path, columns=Columns("text", keep=("pages",)), shard_rows=1_000).files[0].bounds
+    assert bounds == (0, 25, 50, 75, 100)
+
+
 def test_lines_are_cut_by_their_mean_length(tmp_path: Path):
     path = write_text(tmp_path / "a.txt", "123456789\n" * 100)
     assert plan_of(path, shard_rows=50).files[0].bounds == (0, 500, 1000)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_huge_first_line_makes_no_units_of_many_rows(tmp_path: Path, name: str):
+    path = tmp_path / name
+    path.write_bytes(b"x" * (2 << 20) + b"\n" + b"a short line of text\n" * 500_000)
+    bounds = plan_of(path, shard_rows=1_000).files[0].bounds
+    assert bounds is not None
+    assert max(stop - start for start, stop in pairwise(bounds)) <= 2_000 * len("a short line of text\n")
+
+
+def test_a_file_of_lines_is_sampled_by_few_small_reads(tmp_path: Path):
+    reads: list[int] = []
+
+    class Watched(type(STORAGE)):
+        def read_range(self, uri: str, start: int, stop: int) -> bytes:
+            reads.append(stop - start)
+            return super().read_range(uri, start, stop)
+
+    path = write_text(tmp_path / "a.txt", "line\n" * 1_000_000)
+    make_plan([str(path)], TEXT, 10, Watched())
+    assert len(reads) <= 4 and sum(reads) <= 1 << 20
 
 
 def test_files_without_rows_have_one_slice_without_rows(tmp_path: Path):
@@ -111,7 +144,7 @@ def test_files_without_rows_have_one_slice_without_rows(tmp_path: Path):
         (tmp_path / name).touch()
     write_parquet(tmp_path / "e.parquet", text=pa.array([], pa.string()))
     units = list(read_plan(plan_of(tmp_path)))
-    assert [(unit.unit.name, unit.rows_in, unit.start, unit.stop, unit.last) for unit in units] == [
+    assert [(unit.unit.name, rows_in(unit), unit.start, unit.stop, unit.last) for unit in units] == [
         (f"part-00000{number}-000000", 0, 0, 0, True) for number in range(5)
     ]
 
@@ -125,6 +158,41 @@ def test_the_same_files_give_the_same_plan(tmp_path: Path):
 def test_a_file_given_twice_is_refused(tmp_path: Path):
     path = write_text(tmp_path / "a.txt", "x")
     assert usage_error(tmp_path, path) == f"{path}: given twice; each file belongs to the corpus once"
+
+
+def link(path: Path, target: str) -> Path:
+    path.symlink_to(target)
+    return path
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.txt", "*/*.txt"])
+def test_a_file_that_links_reach_again_is_planned_once(tmp_path: Path, pattern: str):
+    (tmp_path / "2024").mkdir()
+    path = write_text(tmp_path / "2024/a.txt", "x")
+    link(tmp_path / "2024/here", ".")
+    link(tmp_path / "latest", "2024")
+    assert [file.uri for file in plan_of(tmp_path / pattern).files] == [str(path)]
+
+
+def test_of_a_file_and_a_link_to_it_the_first_path_is_planned(tmp_path: Path):
+    write_text(tmp_path / "b.txt", "x")
+    path = link(tmp_path / "a.txt", "b.txt")
+    assert [file.uri for file in plan_of(tmp_path).files] == [str(path)]
+
+
+def test_a_file_that_two_inputs_reach_by_links_is_refused(tmp_path: Path):
+    (tmp_path / "2024").mkdir()
+    path = write_text(tmp_path / "2024/a.txt", "x")
+    latest = link(tmp_path / "latest", "2024")
+    message = usage_error(tmp_path / "2024", latest)
+    assert message == f"{latest / 'a.txt'}: given twice, also as {path}; each file belongs to the corpus once"
+
+
+def test_copies_and_hard_links_are_files_of_their_own(tmp_path: Path):
+    path = write_text(tmp_path / "a.txt", "x")
+    (tmp_path / "b.txt").hardlink_to(path)
+    write_text(tmp_path / "c.txt", "x")
+    assert len(plan_of(tmp_path).files) == 3
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones(tmp_path: Path):
@@ -188,6 +256,42 @@ def test_a_broken_file_is_an_error_of_its_own(tmp_path: Path):
     ]
 
 
+def test_a_parquet_file_whose_column_names_are_broken_is_an_error_of_its_own(tmp_path: Path):
+    good = write_parquet(tmp_path / "a.parquet", text=["x"], nnnn=["y"])
+    (tmp_path / "b.parquet").write_bytes(good.read_bytes().replace(b"nnnn", b"nn\xff\xff"))
+    assert [(file.error or "none")[:27] for file in plan_of(tmp_path).files] == ["none", "not a readable Parquet file"]
+
+
+def test_a_machine_without_memory_is_not_the_files_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = write_parquet(tmp_path / "a.parquet", text=["x"])
+
+    def no_memory(*_: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 64 failed")
+
+    monkeypatch.setattr(pq, "ParquetFile", no_memory)
+    with pytest.raises(MemoryError):
+        plan_of(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps([{"text": "x"}, {"text": "y"}], indent=1),
+        json.dumps([{"text": "x"}, {"text": "y"}]),
+        '\ufeff\n[\n{"text": "x"},\n{"text": "y"}\n]\n',
+        "[" + ",\n".join(['{"text": "' + "x" * 1_000_000 + '"}'] * 3) + "]",
+    ],
+)
+def test_a_json_array_is_an_error_that_says_what_to_do(tmp_path: Path, content: str):
+    path = write_text(tmp_path / "a.json", content)
+    file = plan_of(path).files[0]
+    assert file.error == "a JSON array, not JSON Lines; convert it, for example with `jq -c '.[]'`"
+
+
+def test_json_lines_may_start_with_a_line_that_is_an_array(tmp_path: Path):
+    assert plan_of(write_text(tmp_path / "a.jsonl", '["x"]\n{"text": "y"}\n')).files[0].error is None
+
+
 def test_a_corpus_of_one_broken_file_is_planned(tmp_path: Path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     assert plan_of(tmp_path).files[0].error is not None
@@ -207,65 +311,9 @@ def test_plain_text_has_no_columns_to_keep(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["id", "embedding", "row"])
 def test_a_kept_name_that_the_shards_use_is_refused(tmp_path: Path, name: str):
-    path = write_parquet(tmp_path / "a.parquet", text=["x"], **{name: ["y"]})
+    columns: dict[str, Any] = {"text": ["x"], name: ["y"]}
+    path = write_parquet(tmp_path / "a.parquet", **columns)
     assert f"cannot keep column '{name}'" in usage_error(path, columns=Columns("text", keep=(name,)))
-
-
-def test_column_types_widen_until_all_files_fit(tmp_path: Path):
-    keep = Columns("text", "key", ("size",))
-    write_parquet(tmp_path / "a.parquet", text=["x"], key=pa.array([1], pa.int16()), size=pa.array([None], pa.null()))
-    write_parquet(tmp_path / "b.parquet", text=["x"], key=[2], size=pa.array([1], pa.int32()))
-    write_parquet(tmp_path / "c.parquet", text=["x"], key=pa.array([3], pa.uint8()), size=[1 << 40])
-    write_parquet(tmp_path / "d.parquet", text=["x"], key=["4"], size=[1])
-    plan = plan_of(tmp_path, columns=keep)
-    assert plan.schema == pa.schema([("id", pa.int64()), ("size", pa.int64())])
-    assert [file.error for file in plan.files] == [None] * 3 + ["column 'id' is string, but int64 in the files before"]
-    units = list(read_plan(plan, keep))
-    assert pa.concat_tables(unit.table for unit in units).select(["id", "size"]).to_pylist() == [
-        {"id": 1, "size": None},
-        {"id": 2, "size": 1},
-        {"id": 3, "size": 1 << 40},
-    ]
-
-
-def test_new_files_are_appended_under_the_next_numbers(tmp_path: Path):
-    write_text(tmp_path / "b.txt", "x")
-    plan = plan_of(tmp_path)
-    assert extend_plan(plan, [str(tmp_path)], TEXT, STORAGE) is plan
-    write_text(tmp_path / "a.txt", "y")
-    extended = extend_plan(plan, [str(tmp_path)], TEXT, STORAGE)
-    assert extended.files[0] == plan.files[0]
-    assert [(file.number, Path(file.uri).name) for file in extended.files] == [(0, "b.txt"), (1, "a.txt")]
-
-
-def test_new_files_do_not_change_the_shards_types(tmp_path: Path):
-    columns = Columns("text", keep=("size",))
-    write_parquet(tmp_path / "a.parquet", text=["x"], size=pa.array([1], pa.int32()))
-    plan = plan_of(tmp_path, columns=columns)
-    write_parquet(tmp_path / "b.parquet", text=["x"], size=[1 << 40])
-    write_parquet(tmp_path / "c.parquet", text=["x"], size=pa.array([1], pa.int16()))
-    extended = extend_plan(plan, [str(tmp_path)], columns, STORAGE)
-    assert extended.schema == plan.schema
-    assert [file.error for file in extended.files] == [
-        None,
-        "column 'size' is int64, but int32 in the files before",
-        None,
-    ]
-
-
-def test_changed_and_vanished_files_are_named(tmp_path: Path):
-    paths = [write_text(tmp_path / f"{number}.txt", "x") for number in range(5)]
-    plan = plan_of(tmp_path)
-    check_unchanged(plan, STORAGE)
-    paths[0].unlink()
-    write_text(paths[1], "longer")
-    os.utime(paths[2], ns=(1, 1))
-    paths[3].unlink()
-    with pytest.raises(InputChangedError) as caught:
-        check_unchanged(plan, STORAGE)
-    assert str(caught.value).startswith(
-        f"{paths[0]} is gone, {paths[1]} has changed, {paths[2]} has changed and 1 more since the plan was made"
-    )
 
 
 def test_a_file_that_goes_missing_while_planning_is_a_storage_error(tmp_path: Path):

@@ -1,6 +1,8 @@
 """Slices of files that are cut: rows, ids, kept columns and rejects of Parquet, JSON Lines and text."""
 
 import codecs
+import io
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.corpus import parquet_rows
 from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit
 from pipelines.corpus.readers import read_slice
 from pipelines.corpus.rows import REJECT_SCHEMA
@@ -26,8 +29,10 @@ from tests.pipelines.corpus.reading import (
     read_plan,
     reasons_of,
     rejects_of,
+    rows_in,
     rows_of,
     texts_of,
+    write_parquet,
 )
 
 KEEPING = Columns("text", "key", ("tags",))
@@ -38,18 +43,13 @@ def write(path: Path, content: bytes) -> Path:
     return path
 
 
-def write_parquet(path: Path, row_group_size: int = 1 << 20, **columns: Any) -> Path:
-    pq.write_table(pa.table(columns), path, row_group_size=row_group_size)
-    return path
-
-
 def test_a_parquet_files_slices_have_all_rows_in_order(tmp_path: Path):
     texts = [f"text {number}" for number in range(95)]
     units = read(write_parquet(tmp_path / "a.parquet", row_group_size=40, text=texts))
     assert texts_of(units) == texts
     assert [row["id"] for row in rows_of(units)] == [f"000000:{number}" for number in range(95)]
     assert [(unit.start, unit.stop, unit.last) for unit in units][-1] == (87, 95, True)
-    assert all(unit.rows_in == unit.stop - unit.start for unit in units)
+    assert all(rows_in(unit) == unit.stop - unit.start for unit in units)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -63,7 +63,7 @@ def test_any_bounds_of_a_parquet_file_have_each_row_exactly_once(
     plan = Plan((replace(planned, bounds=bounds),), 10)
     units = list(read_plan(plan))
     assert [(row["row"], row["text"]) for row in rows_of(units)] == [(row, str(row)) for row in range(rows)]
-    assert [(unit.start, unit.stop, unit.rows_in) for unit in units] == [
+    assert [(unit.start, unit.stop, rows_in(unit)) for unit in units] == [
         (start, stop, stop - start) for start, stop in pairwise(bounds)
     ]
 
@@ -128,6 +128,50 @@ def test_a_damaged_row_group_keeps_the_rows_before_it(tmp_path: Path):
     assert reasons_of([unit])[0].startswith("cannot be read on: ")
 
 
+@pytest.mark.parametrize(
+    "error", [pa.ArrowMemoryError("malloc of size 64 failed"), pa.ArrowNotImplementedError("no kernel"), KeyError("x")]
+)
+def test_what_is_not_the_files_fault_is_no_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception):
+    plan = plan_of(write_parquet(tmp_path / "a.parquet", text=["x"]))
+
+    def failing(*_: object, **__: object):
+        raise error
+        yield
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", failing)
+    with pytest.raises(type(error)):
+        list(read_plan(plan))
+
+
+def test_a_defect_in_sorting_out_rows_is_no_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    plan = plan_of(write_parquet(tmp_path / "a.parquet", text=["x"]))
+
+    def failing(*_: object):
+        raise pa.ArrowInvalid("not the file's fault")
+
+    monkeypatch.setattr(parquet_rows, "generated_id", failing)
+    with pytest.raises(pa.ArrowInvalid):
+        list(read_plan(plan))
+
+
+def test_a_store_that_fails_while_parquet_is_read_is_no_reject(tmp_path: Path):
+    path = write_parquet(tmp_path / "a.parquet", text=[f"{number:0100}" for number in range(10_000)])
+    plan = plan_of(path)
+
+    class AllButTheFooter(io.FileIO):
+        def readinto(self, buffer: Any) -> int | None:
+            if self.tell() < path.stat().st_size // 2:
+                raise StorageError("the store is down")
+            return super().readinto(buffer)
+
+    class Failing(type(STORAGE)):
+        def open(self, uri: str):
+            return io.BufferedReader(AllButTheFooter(uri), 1)
+
+    with pytest.raises(StorageError, match="the store is down"):
+        read_slice(plan, Unit(0, 0), TEXT, Failing())
+
+
 def test_json_lines_give_strings_and_json_text(tmp_path: Path):
     records = [
         {"text": "a", "key": "k", "tags": ["x", 1]},
@@ -161,6 +205,9 @@ def test_json_lines_give_strings_and_json_text(tmp_path: Path):
         (b'{"text": "\xff", "key": 1}', "invalid UTF-8"),
         (b'{"text": "\\ud800", "key": 1}', "invalid JSON: a lone surrogate (\\ud800 to \\udfff) is not a character"),
         (b'{"text": "\\udc00x", "key": 1}', "invalid JSON: a lone surrogate (\\ud800 to \\udfff) is not a character"),
+        (b'{"text": "a", "key": 1, "tags": 18446744073709551616}', "a kept value has an integer beyond 64 bits"),
+        (b'{"text": "a", "key": 1, "tags": -9223372036854775809}', "a kept value has an integer beyond 64 bits"),
+        (b'{"text": "a", "key": 1, "tags": [{"n": %d}]}' % (10**300), "a kept value has an integer beyond 64 bits"),
         (b'{"text": "a", "key": 1, "tags": ' + b"[" * 900 + b"]" * 900 + b"}", "a kept value is nested too deeply"),
     ],
 )
@@ -170,6 +217,22 @@ def test_json_lines_that_cannot_be_embedded_are_rejects(tmp_path: Path, line: by
     units = read(path, columns=KEEPING)
     assert texts_of(units) == ["good", "good"]
     assert [(reject["reason"], reject["row"]) for reject in rejects_of(units)] == [(reason, len(good))]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("18446744073709551615", "18446744073709551615"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("1e30", "1e+30"),
+        ("0.1234567890123456789", "0.12345678901234568"),
+        ('"99999999999999999999999"', "99999999999999999999999"),
+        ('null, "other": 99999999999999999999999', None),
+    ],
+)
+def test_long_numbers_that_lose_nothing_are_kept(tmp_path: Path, value: str, kept: str | None):
+    path = write(tmp_path / "a.jsonl", f'{{"text": "a", "key": 1, "tags": {value}}}\n'.encode())
+    assert [row["tags"] for row in rows_of(read(path, columns=KEEPING))] == [kept]
 
 
 def test_a_rejects_text_is_cut(tmp_path: Path):
@@ -232,3 +295,27 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path):
     path.unlink()
     with pytest.raises(StorageError, match=r"a.jsonl: is gone"):
         list(read_plan(plan))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_unit_of_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path: Path, name: str):
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        write_parquet(path, text=["x"])
+    else:
+        write(path, json_lines(numbered(1)))
+    plan = plan_of(path)
+
+    class Replaced(type(STORAGE)):
+        def open(self, uri: str):
+            handle = super().open(uri)
+            write(path, path.read_bytes())
+            os.utime(path, ns=(1, 1))
+            return handle
+
+        def read_range(self, uri: str, start: int, stop: int) -> bytes:
+            with self.open(uri) as handle:
+                return handle.read()[start:stop]
+
+    with pytest.raises(InputChangedError, match="has changed since the plan was made"):
+        read_slice(plan, Unit(0, 0), TEXT, Replaced())

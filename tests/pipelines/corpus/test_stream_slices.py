@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import readers
+from pipelines.corpus import csv_rows, readers
 from pipelines.corpus.plan import Columns, Plan
 from pipelines.corpus.readers import stream_slices
 from pipelines.corpus.rows import UnitRows
@@ -25,6 +25,7 @@ from tests.pipelines.corpus.reading import (
     read,
     reasons_of,
     rejects_of,
+    rows_in,
     rows_of,
     texts_of,
     write_gzip,
@@ -36,7 +37,7 @@ def stream(plan: Plan, stripe: int = 0, stripes: int = 1, done: Any = ()) -> lis
 
 
 def shape(units: list[UnitRows]) -> list[tuple[int, int, int, int, bool]]:
-    return [(unit.unit.slice, unit.rows_in, unit.start, unit.stop, unit.last) for unit in units]
+    return [(unit.unit.slice, rows_in(unit), unit.start, unit.stop, unit.last) for unit in units]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_compressed_file_gives_what_the_plain_one_does(tmp_path: Path, name: s
     (tmp_path / name).write_bytes(compress(content))
     units = read(tmp_path / name)
     assert rows_of(units) == rows_of(read(tmp_path / "plain.jsonl"))
-    assert [unit.rows_in for unit in units] == [10] * 9 + [5]
+    assert [rows_in(unit) for unit in units] == [10] * 9 + [5]
     assert [unit.unit.name for unit in units][-1] == "part-000000-000009"
     assert (units[0].start, units[-1].stop) == (0, len(content))
 
@@ -62,7 +63,7 @@ def test_a_compressed_file_gives_what_the_plain_one_does(tmp_path: Path, name: s
 @pytest.mark.parametrize(("rows", "slices"), [(9, [9]), (10, [10]), (11, [10, 1]), (20, [10, 10])])
 def test_the_slice_that_is_last_says_so(tmp_path: Path, rows: int, slices: list[int]):
     units = read(write_gzip(tmp_path / "a.jsonl.gz", [json_lines(numbered(rows))]))
-    assert [unit.rows_in for unit in units] == slices
+    assert [rows_in(unit) for unit in units] == slices
     assert [unit.last for unit in units] == [False] * (len(slices) - 1) + [True]
 
 
@@ -114,7 +115,7 @@ def test_a_stream_that_breaks_after_a_full_slice_adds_no_slice(tmp_path: Path):
 def test_a_slice_ends_when_its_bytes_reach_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(readers, "MAX_SLICE_BYTES", 25)
     units = read(write_gzip(tmp_path / "a.txt.gz", [b"0123456789\n" * 7]))
-    assert [unit.rows_in for unit in units] == [3, 3, 1]
+    assert [rows_in(unit) for unit in units] == [3, 3, 1]
 
 
 def test_csv_gives_fields_by_name_and_rows_by_number(tmp_path: Path):
@@ -158,6 +159,15 @@ def test_a_csv_quote_that_is_never_closed_is_one_reject(tmp_path: Path):
     assert (texts_of(units), reasons_of(units)) == (["a"], ["invalid CSV: a quote is never closed"])
 
 
+def test_a_csv_stream_ends_at_a_record_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(csv_rows, "MAX_LINE_BYTES", 100)
+    inside = b"".join(b"inside %d,x\n" % number for number in range(20))
+    (tmp_path / "a.csv").write_bytes(b'text,b\nok,1\n"' + inside + b'",2\nafter,3\n')
+    units = read(tmp_path / "a.csv")
+    assert (texts_of(units), shape(units)) == (["ok"], [(0, 2, 0, 1, True)])
+    assert [(reject["row"], reject["reason"]) for reject in rejects_of(units)] == [(None, csv_rows.RECORD_TOO_LONG)]
+
+
 def test_nul_bytes_are_characters(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"text\na\0b\n")
     assert texts_of(read(tmp_path / "a.csv")) == ["a\0b"]
@@ -182,3 +192,13 @@ def test_a_streamed_file_that_changed_since_the_plan_is_refused(tmp_path: Path):
     write_gzip(path, [json_lines(numbered(4))])
     with pytest.raises(InputChangedError, match="has changed"):
         stream(plan)
+
+
+def test_slices_of_a_file_that_is_replaced_while_it_is_read_are_refused(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("text\n" + "old line\n" * 100_000)
+    slices = stream_slices(plan_of(path), plan_of(path).files[0], TEXT, STORAGE, 0, 1, ())
+    assert next(slices).table["text"][0].as_py() == "old line"
+    path.write_text("text\n" + "new line\n" * 100_000)
+    with pytest.raises(InputChangedError, match="has changed since the plan was made"):
+        next(slices)

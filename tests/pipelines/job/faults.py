@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines.errors import StorageError
+from pipelines.errors import StorageError, StorageFullError
 from pipelines.storage import Storage
 
 
@@ -44,3 +44,11 @@ class ReadOnlyShard(Storage):
         if uri.endswith(self.ending):
             raise StorageError(f"{uri}: cannot write: no space left on device")
         super().write_atomic(uri, data)
+
+
+@dataclass(frozen=True)
+class FullDisk(Storage):
+    """Takes no more."""
+
+    def write_atomic(self, uri: str, data: bytes | memoryview) -> None:
+        raise StorageFullError(f"{uri}: cannot write: no space left on device; make room and run again")

@@ -64,7 +64,7 @@ def spec_of(model: Path, **options: Any) -> EncoderSpec:
     return EncoderSpec(str(model), **{"pooling": "mean", "max_tokens": 32, **options})
 
 
-def job_of(inputs: Path | Iterable[Path], output: Path, model: Path, **options: Any) -> Job:
+def job_of(inputs: Path | Iterable[Path | str], output: Path | str, model: Path, **options: Any) -> Job:
     """A job of two workers over units of 20 rows."""
     paths = [inputs] if isinstance(inputs, Path) else inputs
     encoder = options.pop("encoder", None) or spec_of(model)

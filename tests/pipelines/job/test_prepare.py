@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from pipelines.errors import InputChangedError, UsageError
+from pipelines.corpus.plan import Columns, plan_from_bytes
+from pipelines.errors import EncorpusError, InputChangedError, StorageError, UsageError
 from pipelines.job.prepare import prepare
 from pipelines.output.layout import Output
 from pipelines.storage import Storage
@@ -44,7 +47,7 @@ def test_relative_paths_mean_the_same_from_any_folder(corpus, tiny_model, tmp_pa
     job = job_of(["corpus"], "out", tiny_model)
     commit_one(prepare(job))
     monkeypatch.chdir(corpus)
-    assert prepare(job_of([".."], "../out", tiny_model)).committed == 1
+    assert prepare(job_of(["."], "../out", tiny_model)).committed == 1
 
 
 @pytest.mark.parametrize(
@@ -93,12 +96,86 @@ def test_an_output_without_shards_may_be_planned_anew(corpus, tiny_model, tmp_pa
     assert len(prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=30)).remaining.units) == 3
 
 
-def test_shards_without_a_job_are_left_alone(corpus, tiny_model, tmp_path):
+@pytest.mark.parametrize("name", ["job.json", "plan.parquet"])
+def test_shards_without_job_or_plan_are_left_alone(corpus, tiny_model, tmp_path, name):
     job = job_of(corpus, tmp_path / "out", tiny_model)
     commit_one(prepare(job))
-    (tmp_path / "out" / "_encorpus" / "job.json").unlink()
-    with pytest.raises(UsageError, match=r"holds shards, but no job\.json"):
+    (tmp_path / "out" / "_encorpus" / name).unlink()
+    with pytest.raises(
+        UsageError, match=r"out: not an output of encorpus embed: it has no _encorpus/job\.json or plan"
+    ):
         prepare(job)
+
+
+def test_a_damaged_plan_is_one_clear_line(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+    (tmp_path / "out" / "_encorpus" / "plan.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StorageError, match=r"plan\.parquet: not a plan of encorpus; put the right one back"):
+        prepare(job)
+
+
+def test_a_plan_that_another_run_changes_meanwhile_is_not_overwritten(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+
+    @dataclass(frozen=True)
+    class SlowStorage(Storage):
+        """While this run looks at the new file, another one adds a file of its own."""
+
+        def open(self, uri):
+            if uri.endswith("c.parquet"):
+                prepare(job_of([corpus / "a.parquet", tmp_path / "b.parquet"], tmp_path / "out", tiny_model))
+            return super().open(uri)
+
+    for name in "bc":
+        write_parquet(tmp_path / f"{name}.parquet", texts_of(name, 20))
+    late = job_of([corpus, tmp_path / "c.parquet"], tmp_path / "out", tiny_model, storage=SlowStorage())
+    with pytest.raises(EncorpusError, match=r"plan\.parquet: another run has changed it; run the same command again"):
+        prepare(late)
+    plan = plan_from_bytes((tmp_path / "out" / "_encorpus" / "plan.parquet").read_bytes())
+    assert [Path(file.uri).name for file in plan.files] == ["a.parquet", "b.parquet"]
+
+
+def test_an_output_inside_the_input_is_refused(corpus, tiny_model):
+    with pytest.raises(UsageError, match=rf"-o {corpus}/out: lies inside the input {corpus}; choose a folder beside"):
+        prepare(job_of(corpus, corpus / "out", tiny_model))
+
+
+def test_shards_are_not_taken_for_input(corpus, tiny_model):
+    job = job_of([Path(f"{corpus}/**/*.parquet")], corpus / "out", tiny_model, columns=Columns("text"))
+    commit_one(prepare(job))
+    with pytest.raises(UsageError, match=r"the input has files of the output, such as .*part-000000-000000\.parquet"):
+        prepare(job)
+
+
+def test_a_folder_with_files_of_others_is_refused(corpus, tiny_model, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"out: holds notes\.txt, which is no shard; move it away, or choose another"):
+        prepare(job_of(corpus, tmp_path / "out", tiny_model))
+
+
+def test_rejects_of_a_unit_that_another_run_is_committing_are_left_alone(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "out", tiny_model)
+    commit_one(prepare(job))
+    other = "part-000000-000002.parquet"
+    Storage().write_atomic(str(tmp_path / "out" / "_encorpus" / "rejects" / other), b"rejects")
+    prepare(job)
+    assert (tmp_path / "out" / "_encorpus" / "rejects" / other).exists()
+
+
+@pytest.mark.parametrize(("pooling", "gpus", "rows"), [("mean", 0, 1000), ("mean", 1, 50_000), ("sequence", 1, 250)])
+def test_units_are_as_large_as_the_device_and_the_vectors_allow(corpus, tiny_model, tmp_path, pooling, gpus, rows):
+    encoder = spec_of(tiny_model, pooling=pooling)
+    job = job_of(corpus, tmp_path / "out", tiny_model, encoder=encoder, shard_rows=None, gpus_per_worker=gpus)
+    assert prepare(job).plan.shard_rows == rows
+
+
+@pytest.mark.parametrize("gpus", [-1, 1.5])
+def test_parts_of_gpus_that_cannot_be_are_refused(corpus, tiny_model, tmp_path, gpus):
+    with pytest.raises(UsageError, match=f"--gpus-per-worker {gpus}: a whole number, or a part below 1, is needed"):
+        job_of(corpus, tmp_path / "out", tiny_model, gpus_per_worker=gpus)
 
 
 def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(corpus, tiny_model, tmp_path):
@@ -106,7 +183,7 @@ def test_what_a_killed_run_left_is_swept_and_what_lives_is_not(corpus, tiny_mode
     committed = commit_one(prepare(job))
     output = Output(str(tmp_path / "out"), Storage())
     write_half_a_file(tmp_path / "out" / "part-000000-000001.parquet")
-    for unit in (committed, "part-000000-000001"):
+    for unit in (committed, "part-000007-000001"):
         Storage().write_atomic(f"{output.rejects_folder}/{unit}.parquet", b"rejects")
     Storage().write_atomic(output.manifest_uri, b"{}")
     prepare(job)

@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, records_of
 from pipelines.job.tasks import Task, task_table
 from pipelines.job.worker import EmbedWorker, WorkOrder
+from tests.pipelines.job.faults import FullDisk
 from tests.pipelines.job.jobs import job_of, json_lines, shards_of, texts_of, write_parquet
 
 
@@ -27,7 +29,14 @@ def prepared(tiny_model, tmp_path):
 def order_of(prepared, **changes) -> WorkOrder:
     job = prepared.job
     order = WorkOrder(
-        job.encoder, prepared.resolved.fingerprint, job.columns, job.output, job.storage, on_bad_row="reject", threads=1
+        encoder=job.encoder,
+        fingerprint=prepared.resolved.fingerprint,
+        plan=prepared.plan_digest,
+        columns=job.columns,
+        output=job.output,
+        storage=job.storage,
+        on_bad_row="reject",
+        threads=1,
     )
     return replace(order, **changes)
 
@@ -98,13 +107,13 @@ def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
     assert (record.outcome, "differs from the driver's" in record.message) == (Outcome.FATAL, True)
 
 
-def test_a_model_that_is_gone_on_this_node_ends_the_job(prepared, tiny_model, tmp_path):
+def test_a_model_that_is_not_there_is_the_askers_mistake(prepared, tiny_model, tmp_path):
     shutil.copytree(tiny_model, tmp_path / "moved")
     spec = replace(prepared.job.encoder, model=str(tmp_path / "moved"))
     fingerprint = resolve_spec(spec).fingerprint
     shutil.rmtree(tmp_path / "moved")
     (record,) = records(worker_of(prepared, encoder=spec, fingerprint=fingerprint), Task(0, 0))
-    assert (record.outcome, "no such folder" in record.message) == (Outcome.FATAL, True)
+    assert (record.outcome, "no such folder" in record.message) == (Outcome.REFUSED, True)
 
 
 def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):
@@ -123,3 +132,34 @@ def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
         attempts.begin(f"{uri} (stripe 1 of 2)")
     (record,) = records(worker_of(prepared, attempts), Task(1, stripe=0, stripes=2))
     assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri} (stripe 1 of 2)")
+
+
+def test_a_stripe_that_is_repeated_encodes_only_what_it_had_not_committed(prepared, tmp_path):
+    first = records(worker_of(prepared), Task(1))
+    (tmp_path / "out" / "part-000001-000001.parquet").unlink()
+    before = shards_of(tmp_path / "out")
+    again = records(worker_of(prepared), Task(1))
+    assert [record.shard for record in again] == [record.shard for record in first]
+    assert [record.stats.texts for record in again] == [0, 20, 0]
+    assert {name: shard for name, shard in shards_of(tmp_path / "out").items() if name in before} == before
+
+
+def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
+    worker = worker_of(prepared, storage=FullDisk())
+    (record,) = records(worker, Task(0, 0))
+    assert (record.outcome, "no space left" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_plan_that_another_run_changed_ends_the_job(prepared):
+    (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, 0))
+    assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
+
+
+def test_a_stream_is_not_read_beside_a_suspect_whose_deaths_it_would_be_blamed_for(prepared):
+    worker = worker_of(prepared)
+    with ThreadPoolExecutor(1) as pool:
+        with worker._turns.alone():
+            reading = pool.submit(records, worker, Task(1))
+            with pytest.raises(TimeoutError):
+                reading.result(timeout=0.5)
+        assert {record.outcome for record in reading.result(timeout=60)} == {Outcome.DONE}

@@ -17,6 +17,7 @@ from pipelines.corpus.plan import Columns, Plan, Unit, make_plan, plan_to_bytes
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.job.commit import commit_unit
+from pipelines.job.embedded import embedded_rows
 from pipelines.output.job_file import JobFile, save_job_file
 from pipelines.output.layout import Output
 from pipelines.output.manifest import write_manifest
@@ -64,7 +65,7 @@ class FakeJob:
             if most is not None and len(known) == most:
                 return plan
             known[rows.unit.name] = self.commit(plan, rows)
-        write_manifest(self.output, known)
+        write_manifest(self.output, plan, self.fingerprint, known)
         return plan
 
     def missing_rows(self, plan: Plan):
@@ -97,7 +98,8 @@ class FakeJob:
             resolved=SimpleNamespace(spec=SimpleNamespace(dtype=self.dtype)),
         )
         file, names = plan.files[rows.unit.file], plan.schema.names
-        return commit_unit(self.output, file, names, rows, cast(Any, tokens), cast(Any, encoded), cast(Any, encoder))
+        embedded = embedded_rows(file, rows, cast(Any, tokens), cast(Any, encoded))
+        return commit_unit(self.output, file, names, embedded, cast(Any, encoder))
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The texts' vectors [n, DIMENSION], or for `sequence` one array [words + 2, DIMENSION] a text."""

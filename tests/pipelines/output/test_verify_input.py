@@ -8,6 +8,7 @@ import pytest
 from pipelines.corpus.plan import Columns
 from pipelines.output.layout import Output
 from pipelines.output.manifest import write_manifest
+from pipelines.output.planned import load_planned
 from pipelines.output.verify import verify
 from tests.pipelines.output.corruption import copy_of, rewrite, rewrite_rejects, shard
 from tests.pipelines.output.fake_job import (
@@ -55,7 +56,7 @@ def test_an_output_of_every_kind_of_file_is_proven(tmp_path: Path):
 def test_rows_that_are_not_the_inputs_are_found(keyed, tmp_path, change, told):
     output = copy_of(keyed.output, tmp_path)
     rewrite(output, KEYED, change)
-    write_manifest(output, {})
+    write_manifest(output, load_planned(output).plan, keyed.fingerprint, {})
     assert verify(output).violations == ()
     assert any(line.startswith(KEYED) and told in line for line in lines(output))
 

@@ -1,0 +1,67 @@
+"""The TOML file of `--config`: any option under its own name."""
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.errors import UsageError
+
+
+def config_defaults(path: str, command: str, commands: Mapping[str, argparse.ArgumentParser]) -> dict[str, object]:
+    """The file's options as argparse defaults, converted as on the command line.
+
+    A file for `embed` serves `plan` too, which passes over the options that it has no use for.
+    """
+    try:
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--config {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config {path}: not a TOML file: {error}") from None
+    options, known = _options(commands[command]), _options(commands["embed"])
+    defaults: dict[str, object] = {}
+    for name, value in given.items():
+        key = name.replace("-", "_")
+        if key == "config" or key not in options | known:
+            raise UsageError(f"--config {path}: no option {name!r}; see `encorpus {command} --help`")
+        if key in options:
+            defaults[key] = _value(f"--config {path}: {name}", value, options[key])
+    return defaults
+
+
+def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    return {action.dest: action for action in parser._actions if action.option_strings and action.dest != "help"}
+
+
+def _value(where: str, value: object, action: argparse.Action) -> object:
+    if isinstance(action, argparse.BooleanOptionalAction):
+        if not isinstance(value, bool):
+            raise UsageError(f"{where} is true or false, not {value!r}")
+        return value
+    if action.dest == "storage_option":
+        if not isinstance(value, dict):
+            raise UsageError(f"{where} is a table, such as anon = true below [{action.option_strings[0][2:]}]")
+        return list(value.items())
+    several = value if isinstance(value, list) else [value]
+    if any(
+        isinstance(one, bool | dict | list) or (isinstance(one, str) and one != value and "," in one) for one in several
+    ):
+        raise UsageError(f"{where} cannot be {value!r}")
+    text = ",".join(map(str, several))
+    if action.choices is not None and text not in action.choices:
+        raise UsageError(f"{where} = {text!r}: one of {', '.join(action.choices)}")
+    try:
+        return action.type(text) if callable(action.type) else text
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _as_on_the_command_line(value: object) -> str | None:
+    """The value's text, a list joined by commas; None for what no text stands for."""
+    several = value if isinstance(value, list) else [value]
+    if any(isinstance(one, bool | dict | list) for one in several):
+        return None
+    if isinstance(value, list) and any("," in str(one) for one in several):
+        return None
+    return ",".join(map(str, several))

@@ -1,0 +1,70 @@
+"""A unit's rows with what the encoder made of each; a row whose vector is not finite becomes a reject."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.corpus.plan import CorpusFile
+from pipelines.corpus.rows import UnitRows, reject_row, reject_table
+from pipelines.errors import EncorpusError
+from pipelines.output.rejects import NOT_FINITE
+from pipelines.output.vectors import Vectors
+
+if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
+    from pipelines.encoder.text_encoder import Encoded
+    from pipelines.encoder.tokenizer import Tokens
+
+
+@dataclass(frozen=True)
+class EmbeddedRows:
+    """rows: whose table has n rows. tokens: int32 [n], after truncation. truncated: bool [n]. vectors: [n, dim], or
+    for `sequence` n arrays [tokens, dim]."""
+
+    rows: UnitRows
+    tokens: np.ndarray
+    truncated: np.ndarray
+    vectors: Vectors
+
+
+def embedded_rows(file: CorpusFile, rows: UnitRows, tokens: "Tokens", encoded: "Encoded") -> EmbeddedRows:
+    """Puts rows and vectors together.
+
+    Raises EncorpusError where no vector of several is finite: then it is not the rows that are at fault.
+    """
+    lengths, truncated = tokens.lengths[tokens.row], tokens.truncated[tokens.row]
+    finite = _finite(encoded.vectors)
+    if finite.all():
+        return EmbeddedRows(rows, lengths, truncated, encoded.vectors)
+    if len(finite) > 1 and not finite.any():
+        raise EncorpusError(
+            f"{rows.unit.name} of {file.uri}: all {len(finite)} vectors are NaN or infinite; check the model with "
+            "`encorpus check`, or compute with --precision float32"
+        )
+    kept = [vectors for vectors, good in zip(encoded.vectors, finite, strict=True) if good]
+    return EmbeddedRows(
+        rows=replace(
+            rows, table=rows.table.filter(pa.array(finite)), rejects=_with_rejects(file, rows, np.flatnonzero(~finite))
+        ),
+        tokens=lengths[finite],
+        truncated=truncated[finite],
+        vectors=encoded.vectors[finite] if isinstance(encoded.vectors, np.ndarray) else kept,
+    )
+
+
+def _finite(vectors: Vectors) -> np.ndarray:
+    """Whether each row's vectors are finite, bool [n]."""
+    if isinstance(vectors, np.ndarray):
+        return np.asarray(np.isfinite(vectors).all(axis=1))
+    return np.array([np.isfinite(states).all() for states in vectors], bool)
+
+
+def _with_rejects(file: CorpusFile, rows: UnitRows, places: np.ndarray) -> pa.Table:
+    """The unit's rejects with these rows of its table among them, in the order of the file."""
+    added = [
+        reject_row(file, row["row"], NOT_FINITE, row["text"], str(row["id"]))
+        for row in rows.table.take(pa.array(places)).to_pylist()
+    ]
+    every = [*rows.rejects.to_pylist(), *added]
+    return reject_table(sorted(every, key=lambda reject: (reject["row"] is None, reject["row"] or 0)))

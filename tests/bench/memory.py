@@ -1,0 +1,55 @@
+"""Peak memory of `embed` over a corpus and over one ten times larger, all its processes together.
+
+.venv/bin/python tests/bench/memory.py [CORPUS.parquet]
+"""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import time
+
+import bench
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SMALL_ROWS = 7000
+
+
+def main() -> None:
+    texts = bench.corpus_texts(bench.corpus_file())
+    model = bench.minilm_spec().model
+    print(bench.machine())
+    peaks = [peak(texts[:rows], model) for rows in (SMALL_ROWS, 10 * SMALL_ROWS)]
+    for rows, size in zip((SMALL_ROWS, 10 * SMALL_ROWS), peaks, strict=True):
+        print(f"{rows:,} rows: {size / 1e9:.2f} GB at most")
+    print(f"ratio {peaks[1] / peaks[0]:.2f}")
+
+
+def peak(texts: list[str], model: str) -> int:
+    """The most bytes (proportional set size) that the job's processes held together."""
+    corpus, output = bench.FOLDER / "memory.parquet", bench.FOLDER / "memory-output"
+    shutil.rmtree(output, ignore_errors=True)
+    pq.write_table(pa.table({"text": texts}), corpus, row_group_size=10_000)
+    command = [sys.executable, "-m", "cluster.cli", "embed", corpus, "-o", output, "--model", model]
+    process = subprocess.Popen([*map(str, command), "--max-tokens", str(bench.MAX_TOKENS)], stderr=subprocess.DEVNULL)
+    most = 0
+    while process.poll() is None:
+        most = max(most, held(psutil.Process(process.pid)))
+        time.sleep(0.5)
+    if process.returncode:
+        sys.exit(f"embed failed with status {process.returncode}")
+    return most
+
+
+def held(driver: psutil.Process) -> int:
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for process in [driver, *driver.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_full_info().pss
+    return total
+
+
+main()

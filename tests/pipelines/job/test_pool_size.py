@@ -1,0 +1,52 @@
+"""How many workers, and how many cores and GPUs each of them gets."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import UsageError
+from pipelines.job.cores import usable_cores
+from pipelines.job.pool_size import Capacity, PoolSize, no_larger_than, worker_bounds
+
+NO_GPUS = Capacity(0, 0)
+LAPTOP = Capacity(8, 8)
+CLUSTER = Capacity(64, 16)
+GPUS = Capacity(8, 4)
+
+
+@pytest.mark.parametrize(
+    ("workers", "cpus", "size"),
+    [
+        (None, LAPTOP, PoolSize(8, 8, 1, 0)),
+        ((2, 2), LAPTOP, PoolSize(2, 2, 4, 0)),
+        ((1, 3), LAPTOP, PoolSize(1, 3, 2, 0)),
+        ((20, 20), LAPTOP, PoolSize(20, 20, 1, 0)),
+        ((2, 2), CLUSTER, PoolSize(2, 2, 16, 0)),
+        (None, Capacity(0.5, 0.5), PoolSize(1, 1, 1, 0)),
+    ],
+    ids=["a worker a core", "cores are shared", "by the most workers", "never less than one", "of one node", "a part"],
+)
+def test_workers_share_the_cores(workers, cpus, size):
+    assert worker_bounds(workers, 0, cpus, NO_GPUS) == size
+
+
+def test_there_is_a_worker_a_gpu():
+    assert worker_bounds(None, 1, CLUSTER, GPUS) == PoolSize(8, 8, 1, 1)
+    assert worker_bounds(None, 0.5, CLUSTER, GPUS) == PoolSize(16, 16, 1, 0.5)
+
+
+@pytest.mark.parametrize("gpus", [NO_GPUS, Capacity(8, 1)], ids=["none", "none on one node"])
+def test_gpus_that_no_node_has_are_refused(gpus):
+    with pytest.raises(UsageError, match=f"--gpus-per-worker 2: Ray sees no node with more than {gpus.largest:g} GPUs"):
+        worker_bounds(None, 2, CLUSTER, gpus)
+
+
+def test_no_worker_is_idle_from_the_start():
+    assert no_larger_than(PoolSize(2, 8, 1, 0), tasks=3) == PoolSize(2, 3, 1, 0)
+
+
+@pytest.mark.parametrize(("quota", "most"), [("max 100000", None), ("150000 100000", 2), ("10000 100000", 1)])
+def test_a_containers_quota_bounds_the_cores(tmp_path: Path, quota, most):
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    free = usable_cores(tmp_path / "no such file")
+    assert usable_cores(tmp_path / "cpu.max") == min(free, most or free)
