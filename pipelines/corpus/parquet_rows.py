@@ -1,4 +1,4 @@
-"""Parquet: the rows [start, stop) of a file, in batches, with only the columns that are needed."""
+"""Parquet: ranges of a file's rows, in batches, with only the columns that are needed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.column_types import is_string
 from pipelines.corpus.decompress import BrokenStreamError
-from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
-from pipelines.corpus.rows import UnitRows, generated_id, kept_names, reject_row, reject_table, row_schema
-from pipelines.storage import Storage
+from pipelines.corpus.plan_types import Columns, CorpusFile, Plan
+from pipelines.corpus.rows import generated_id, kept_names, reject_row, reject_table, row_schema
 
 BATCH_ROWS = 1024
 # Column chunks are read through a buffer of this size, so that a huge row group is never in memory as a whole.
@@ -20,48 +19,71 @@ BUFFER_BYTES = 1 << 20
 MAX_INT64 = (1 << 63) - 1
 
 
-def read_rows(plan: Plan, file: CorpusFile, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
-    """The unit's rows. Where the file's bytes cannot be decoded, the rows so far and one reject for the file."""
-    assert file.bounds is not None
-    start, stop = file.bounds[unit.slice : unit.slice + 2]
-    batches: list[pa.RecordBatch] = []
+class ParquetReader:
+    """The rows of an open file, forward: a range that follows the one before is read on, and nothing is decoded twice.
+
+    Raises BrokenStreamError where bytes cannot be decoded.
+    """
+
+    def __init__(self, handle: BinaryIO, columns: Columns) -> None:
+        with _damage_told():
+            self._parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES)
+        groups = self._parquet.num_row_groups
+        self._ends = np.cumsum([self._parquet.metadata.row_group(group).num_rows for group in range(groups)])
+        self._columns = columns.names
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._batch: pa.RecordBatch | None = None
+        self._first = 0  # the row that the batch begins with
+        self._group_end = 0
+
+    def rows(self, start: int, stop: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows [start, stop) as pairs of the first row's number and a batch."""
+        row = start
+        while row < stop:
+            if self._batch is None or not self._first <= row < self._group_end:
+                self._seek(row)
+            while self._batch is not None and row >= self._first + self._batch.num_rows:
+                self._first += self._batch.num_rows
+                self._batch = _next(self._batches)
+            if self._batch is None:
+                raise BrokenStreamError("cannot be read on: it has fewer rows than its footer says")
+            part = self._batch.slice(row - self._first, stop - row)
+            yield row, part
+            row += part.num_rows
+
+    def _seek(self, row: int) -> None:
+        """To the beginning of the row group that holds the row."""
+        group = int(np.searchsorted(self._ends, row, side="right"))
+        self._batch = None
+        if group == len(self._ends):
+            return
+        self._batches = self._parquet.iter_batches(
+            BATCH_ROWS, row_groups=[group], columns=self._columns, use_threads=False
+        )
+        self._first = int(self._ends[group - 1]) if group else 0
+        self._group_end = int(self._ends[group])
+        self._batch = _next(self._batches)
+
+
+def sorted_out(
+    plan: Plan, file: CorpusFile, columns: Columns, batches: Iterator[tuple[int, pa.RecordBatch]]
+) -> tuple[pa.Table, pa.Table]:
+    """Good rows and rejects; where the file's bytes cannot be decoded, the rows so far and one reject for the file."""
+    good_batches: list[pa.RecordBatch] = []
     rejects: list[dict[str, object]] = []
-    with storage.open(file.uri) as handle:
-        try:
-            for row, batch in _batches(handle, start, stop, columns):
-                good, bad = _sort_out(plan, file, columns, row, batch)
-                batches.append(good)
-                rejects += bad
-        except BrokenStreamError as broken:
-            rejects.append(reject_row(file, None, str(broken)))
-    table = pa.Table.from_batches(batches, row_schema(plan))
-    return UnitRows(unit, table, reject_table(rejects), start, stop, unit.slice + 2 == len(file.bounds))
+    try:
+        for row, batch in batches:
+            good, bad = _sort_out(plan, file, columns, row, batch)
+            good_batches.append(good)
+            rejects += bad
+    except BrokenStreamError as broken:
+        rejects.append(reject_row(file, None, str(broken)))
+    return pa.Table.from_batches(good_batches, row_schema(plan)), reject_table(rejects)
 
 
 def arrow_message(error: BaseException) -> str:
     """What Arrow says, on one short line."""
     return " ".join(str(error).split())[:200].rstrip(". ")
-
-
-def _batches(handle: BinaryIO, start: int, stop: int, columns: Columns) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The rows [start, stop) as pairs of the first row's number and a batch.
-
-    Raises BrokenStreamError where bytes cannot be decoded.
-    """
-    with _damage_told():
-        parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES)
-    first = 0
-    for group in range(parquet.num_row_groups):
-        rows = parquet.metadata.row_group(group).num_rows
-        if first < stop and first + rows > start:
-            batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns.names, use_threads=False)
-            place = first
-            while place < stop and (batch := _next(batches)) is not None:
-                low, high = max(start - place, 0), min(stop - place, batch.num_rows)
-                if low < high:
-                    yield place + low, batch.slice(low, high - low)
-                place += batch.num_rows
-        first += rows
 
 
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:

@@ -4,12 +4,16 @@ Bad content never raises: it comes out as rejects.
 """
 
 from collections.abc import Container, Iterator
+from contextlib import ExitStack
 
-from pipelines.corpus import parquet_rows
+import pyarrow as pa
+
 from pipelines.corpus.changes import GONE, change_of
 from pipelines.corpus.cut import MAX_SLICE_BYTES
+from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.json_rows import add_json_line, is_blank
 from pipelines.corpus.lines import lines_of_range
+from pipelines.corpus.parquet_rows import ParquetReader, sorted_out
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.corpus.rows import RowBuilder, UnitRows
 from pipelines.corpus.streams import End, read_stream
@@ -18,31 +22,83 @@ from pipelines.errors import InputChangedError, StorageError
 from pipelines.storage import Storage
 
 
-def read_slice(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
-    """The rows of one unit of a file that is cut, or the one reject of a file that cannot be read.
+class SliceReader:
+    """Reads units of one file that is cut, or the one reject of a file that cannot be read.
 
-    Raises StorageError when the file cannot be read for now, InputChangedError when it is not the one planned.
+    Units in ascending order are cheapest: within a Parquet row group, each begins where the one before ended.
     """
-    file = plan.files[unit.file]
-    builder = RowBuilder(plan, file, columns)
-    if file.error is not None:
-        builder.reject_file(file.error)
-        return builder.build(unit, 0, 0, last=True)
-    if file.bounds is None:
-        raise ValueError(f"{file.uri} is streamed: use stream_slices")
-    _check_planned(file, storage)
-    if file.format == "parquet":
-        rows = parquet_rows.read_rows(plan, file, unit, columns, storage)
-    else:
-        start, stop = file.bounds[unit.slice : unit.slice + 2]
-        for line in lines_of_range(file, start, stop, storage):
-            if file.format == "text":
+
+    def __init__(self, plan: Plan, file: CorpusFile, columns: Columns, storage: Storage) -> None:
+        self._plan = plan
+        self._file = file
+        self._columns = columns
+        self._storage = storage
+        self._open = ExitStack()
+        self._parquet: ParquetReader | None = None
+
+    def __enter__(self) -> "SliceReader":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def read(self, number: int) -> UnitRows:
+        """The rows of the file's slice with this number.
+
+        Raises StorageError when the file cannot be read for now, InputChangedError when it is not the one planned.
+        """
+        file, unit = self._file, Unit(self._file.number, number)
+        if file.error is not None:
+            builder = RowBuilder(self._plan, file, self._columns)
+            builder.reject_file(file.error)
+            return builder.build(unit, 0, 0, last=True)
+        if file.bounds is None:
+            raise ValueError(f"{file.uri} is streamed: use stream_slices")
+        _check_planned(file, self._storage)
+        start, stop = file.bounds[number : number + 2]
+        last = number + 2 == len(file.bounds)
+        try:
+            rows = (self._rows if file.format == "parquet" else self._lines)(unit, start, stop, last)
+        except BaseException:
+            self._close()
+            raise
+        _check_planned(file, self._storage)
+        return rows
+
+    def _rows(self, unit: Unit, start: int, stop: int, last: bool) -> UnitRows:
+        good, rejects = sorted_out(self._plan, self._file, self._columns, self._batches(start, stop))
+        return UnitRows(unit, good, rejects, start, stop, last)
+
+    def _batches(self, start: int, stop: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The range's batches; the file is opened once, and again after a range that could not be read to its end."""
+        try:
+            if self._parquet is None:
+                self._parquet = ParquetReader(
+                    self._open.enter_context(self._storage.open(self._file.uri)), self._columns
+                )
+            yield from self._parquet.rows(start, stop)
+        except BrokenStreamError:
+            self._close()
+            raise
+
+    def _lines(self, unit: Unit, start: int, stop: int, last: bool) -> UnitRows:
+        builder = RowBuilder(self._plan, self._file, self._columns)
+        for line in lines_of_range(self._file, start, stop, self._storage):
+            if self._file.format == "text":
                 add_text_line(builder, line)
             elif not is_blank(line):
-                add_json_line(builder, line, columns)
-        rows = builder.build(unit, start, stop, last=unit.slice + 2 == len(file.bounds))
-    _check_planned(file, storage)
-    return rows
+                add_json_line(builder, line, self._columns)
+        return builder.build(unit, start, stop, last)
+
+    def _close(self) -> None:
+        self._parquet = None
+        self._open.close()
+
+
+def read_slice(plan: Plan, unit: Unit, columns: Columns, storage: Storage) -> UnitRows:
+    """The rows of one unit of a file that is cut. Raises as SliceReader.read does."""
+    with SliceReader(plan, plan.files[unit.file], columns, storage) as reader:
+        return reader.read(unit.slice)
 
 
 def stream_slices(

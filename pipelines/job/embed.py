@@ -1,6 +1,5 @@
 """Runs a job: prepare, run what is missing through the pool, finish with the manifest."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -13,9 +12,8 @@ from pipelines.job.pool_size import no_larger_than, worker_bounds
 from pipelines.job.prepare import Job, Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
-from pipelines.job.tasks import Task
+from pipelines.job.tasks import tasks_for
 from pipelines.output.manifest import Manifest, load_manifest, write_manifest
-from pipelines.output.remaining import Remaining
 from pipelines.output.shard_info import ShardInfo
 
 __all__ = ["Job", "Summary", "embed"]
@@ -78,20 +76,6 @@ def embed(
         progress=totals.snapshot(),
         seconds_to_first_shard=first_shard,
     )
-
-
-def tasks_for(remaining: Remaining, workers: int) -> list[Task]:
-    """The tasks that make what is missing. Streams come first: each is long, and nobody knows how long.
-
-    Where there are fewer streams than workers, several workers share one, each encoding its stripe of the slices.
-    """
-    stripes = max(1, math.ceil(workers / len(remaining.streams))) if remaining.streams else 1
-    streamed = [
-        Task(file.number, stripe=stripe, stripes=stripes, done=done)
-        for file, done in remaining.streams
-        for stripe in range(stripes)
-    ]
-    return [*streamed, *(Task(unit.file, unit.slice) for unit in remaining.units)]
 
 
 def _finish(prepared: Prepared, shards: Mapping[str, ShardInfo]) -> Manifest:

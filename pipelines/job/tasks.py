@@ -1,21 +1,32 @@
-"""What a worker is asked to do in one call: one unit of a file cut up front, or one stripe of a streamed file.
+"""What a worker is asked to do in one call: some units of a file cut up front, or one stripe of a streamed file.
 
-A streamed file's slices are known only as they come, so its work is dealt out by stripe: stripe k of n streams the
-file and embeds the slices k, k+n, k+2n, …; how many stripes there are changes no shard.
+Units go in runs, since a call has its price and a file is read on most cheaply. A streamed file's slices are known only
+as they come, so its work is dealt out by stripe: stripe k of n streams the file and embeds the slices k, k+n, k+2n, …;
+neither runs nor stripes change any shard.
 """
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
+from pipelines.corpus.plan_types import Unit
+from pipelines.output.remaining import Remaining
+
+MOST_UNITS = 32
+
+# A run has at most this part of a worker's share of what is left, so that all workers end at about the same time.
+RUNS_A_SHARE = 4
+
 
 @dataclass(frozen=True)
 class Task:
-    """One call's work. A cut file's unit has its `slice`; a stripe has none, and skips the slices in `done`."""
+    """One call's work. Of a cut file: its `slices`. Of a streamed one: a stripe, without the slices in `done`."""
 
     file: int
-    slice: int | None = None
+    slices: tuple[int, ...] = ()
     stripe: int = 0
     stripes: int = 1
     done: tuple[int, ...] = ()
@@ -24,12 +35,39 @@ class Task:
 TASK_SCHEMA = pa.schema(
     [
         ("file", pa.int64()),
-        ("slice", pa.int64()),
+        ("slices", pa.list_(pa.int64())),
         ("stripe", pa.int64()),
         ("stripes", pa.int64()),
         ("done", pa.list_(pa.int64())),
     ]
 )
+
+
+def tasks_for(remaining: Remaining, workers: int) -> list[Task]:
+    """The tasks that make what is missing. Streams come first: each is long, and nobody knows how long.
+
+    Where there are fewer streams than workers, several workers share one, each encoding its stripe of the slices.
+    """
+    stripes = max(1, math.ceil(workers / len(remaining.streams))) if remaining.streams else 1
+    streamed = [
+        Task(file.number, stripe=stripe, stripes=stripes, done=done)
+        for file, done in remaining.streams
+        for stripe in range(stripes)
+    ]
+    return [*streamed, *_runs(remaining.units, workers)]
+
+
+def _runs(units: Sequence[Unit], workers: int) -> Iterator[Task]:
+    """Runs of one file's units, long ones first and the last ones single."""
+    begun = 0
+    for number, group in itertools.groupby(units, key=lambda unit: unit.file):
+        slices = [unit.slice for unit in group]
+        while slices:
+            length = (len(units) - begun) // (workers * RUNS_A_SHARE)
+            run = slices[: min(max(length, 1), MOST_UNITS)]
+            yield Task(number, slices=tuple(run))
+            begun += len(run)
+            slices = slices[len(run) :]
 
 
 def task_table(task: Task) -> pa.Table:
@@ -40,4 +78,4 @@ def task_table(task: Task) -> pa.Table:
 def tasks_of(table: pa.Table) -> Iterator[Task]:
     """The tasks in a table of `task_table`'s schema."""
     for row in table.to_pylist():
-        yield Task(**{**row, "done": tuple(row["done"])})
+        yield Task(**{**row, "slices": tuple(row["slices"]), "done": tuple(row["done"])})

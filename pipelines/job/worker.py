@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit, plan_from_bytes
-from pipelines.corpus.readers import read_slice, stream_slices
+from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError
@@ -29,6 +29,7 @@ from pipelines.job.record import Outcome, Record, record_table
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
 from pipelines.output.layout import Output
+from pipelines.output.manifest import foreign
 from pipelines.output.shard import read_info
 from pipelines.storage import Storage
 
@@ -88,15 +89,25 @@ class EmbedWorker:
         return plan_from_bytes(data)
 
     def _records(self, task: Task) -> Iterator[Record]:
+        """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
         file = self._plan.files[task.file]
-        if task.slice is None:
-            yield from self._stream(file, task)
-            return
-        unit = Unit(task.file, task.slice)
-        columns, storage = self._order.columns, self._order.storage
-        yield self._attempt(unit, lambda: self._embed(unit, read_slice(self._plan, unit, columns, storage)))
+        name = f"task {task.stripe} {task.slices[:1]} of {file.uri}"
+        repeated = self._attempts.deaths(name) > 0
+        self._attempts.begin(name)
+        yield from self._stream(file, task, repeated) if file.streamed else self._run(file, task, repeated)
+        self._attempts.end(name)
 
-    def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
+    def _run(self, file: CorpusFile, task: Task, repeated: bool) -> Iterator[Record]:
+        """Units of a file that is cut, one after the other."""
+        with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
+            for number in task.slices:
+                unit = Unit(file.number, number)
+                yield self._attempt(
+                    unit,
+                    lambda unit=unit: (repeated and self._committed(unit)) or self._embed(reader.read(unit.slice)),
+                )
+
+    def _stream(self, file: CorpusFile, task: Task, repeated: bool) -> Iterator[Record]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
         done = frozenset(task.done)
         slices = stream_slices(
@@ -115,7 +126,9 @@ class EmbedWorker:
                 return
             if rows is None:
                 return
-            yield self._attempt(rows.unit, lambda rows=rows: self._committed(rows) or self._embed(rows.unit, rows))
+            yield self._attempt(
+                rows.unit, lambda rows=rows: (repeated and self._committed(rows.unit)) or self._embed(rows)
+            )
 
     def _attempt(self, unit: Unit, work: Callable[[], Record]) -> Record:
         """Does a unit's work in its turn, unless too many workers died of it."""
@@ -137,29 +150,29 @@ class EmbedWorker:
             finally:
                 self._attempts.end(name)
 
-    def _committed(self, rows: UnitRows) -> Record | None:
-        """The record of a slice that is there already: Ray repeats a dead worker's stripe from its beginning."""
-        uri = self._output.shard_uri(rows.unit)
+    def _committed(self, unit: Unit) -> Record | None:
+        """The record of a unit that is there already, from before a worker's death."""
+        uri = self._output.shard_uri(unit)
         if not self._order.storage.exists(uri):
             return None
-        info, file = read_info(self._order.storage, uri), self._plan.files[rows.unit.file]
-        found = info.fingerprint, info.file, info.version, info.start, info.stop, info.last
-        due = self._order.fingerprint, file.uri, file.version, rows.start, rows.stop, rows.last
-        return Record(rows.unit.name, Outcome.DONE, shard=info) if found == due else None
+        info = read_info(self._order.storage, uri)
+        if foreign(info, unit, self._plan.files[unit.file], self._order.fingerprint):
+            return None
+        return Record(unit.name, Outcome.DONE, shard=info)
 
-    def _embed(self, unit: Unit, rows: UnitRows) -> Record:
+    def _embed(self, rows: UnitRows) -> Record:
         """Tokenise, encode, write. The commit is the last thing done."""
         start = time.perf_counter()
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
-            return Record(unit.name, Outcome.FATAL, _first_reject(rows))
+            return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
         tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
         with self._encoding:
             encoded = self._encoder.encode_tokens(tokens)
-        file = self._plan.files[unit.file]
+        file = self._plan.files[rows.unit.file]
         embedded = embedded_rows(file, rows, tokens, encoded)
         shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder)
         return Record(
-            unit=unit.name,
+            unit=rows.unit.name,
             outcome=Outcome.DONE,
             shard=shard,
             stats=encoded.stats,

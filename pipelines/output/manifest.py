@@ -55,12 +55,12 @@ def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[
     """
     committed = output.committed()
     units = units_of_plan(plan, committed)
-    if foreign := committed.difference(units):
-        raise EncorpusError(_not_ours(output, min(foreign, key=lambda unit: unit.name), "no unit of the plan"))
+    if unplanned := committed.difference(units):
+        raise EncorpusError(_not_ours(output, min(unplanned, key=lambda unit: unit.name), "no unit of the plan"))
     read = read_footers(output, (unit for unit in units if unit.name not in known))
     infos = {**known, **{info.unit: info for info in read}}
     for unit in units:
-        if wrong := _foreign(infos[unit.name], plan.files[unit.file], fingerprint):
+        if wrong := foreign(infos[unit.name], unit, plan.files[unit.file], fingerprint):
             raise EncorpusError(_not_ours(output, unit, wrong))
     left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit.name].last])
     if not left.nothing:
@@ -70,10 +70,14 @@ def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[
     return manifest
 
 
-def _foreign(info: ShardInfo, file: CorpusFile, fingerprint: str) -> str | None:
-    """What shows that a shard was made by another job."""
-    if (info.file, info.version) != (file.uri, file.version):
-        return f"of {info.file} in another version than planned" if info.file == file.uri else f"of {info.file}"
+def foreign(info: ShardInfo, unit: Unit, file: CorpusFile, fingerprint: str) -> str | None:
+    """What shows that a shard, by its footer, is not the unit's of this plan, but was made by another job."""
+    if info.file != file.uri:
+        return f"of {info.file}"
+    if info.version != file.version:
+        return f"of {info.file} in another version than planned"
+    if file.bounds is not None and (info.start, info.stop) != file.bounds[unit.slice : unit.slice + 2]:
+        return f"of {info.file}, cut otherwise than planned"
     return None if info.fingerprint == fingerprint else "of another model or spec"
 
 

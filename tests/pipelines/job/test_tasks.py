@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from pipelines.corpus.plan import CorpusFile, Unit
 from pipelines.encoder.stats import EncodeStats
-from pipelines.job.embed import tasks_for
 from pipelines.job.record import Outcome, Record, record_table, records_of
-from pipelines.job.tasks import Task, task_table, tasks_of
+from pipelines.job.tasks import MOST_UNITS, Task, task_table, tasks_for, tasks_of
 from pipelines.output.remaining import Remaining
 from pipelines.output.shard_info import ShardInfo
 
 NUMBERS = st.integers(0, 2**40)
+RUNS = st.lists(NUMBERS).map(tuple)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 SHARDS = st.builds(
     ShardInfo,
@@ -28,7 +28,7 @@ SHARDS = st.builds(
 )
 
 
-@given(st.builds(Task, NUMBERS, st.none() | NUMBERS, NUMBERS, NUMBERS, st.lists(NUMBERS).map(tuple)))
+@given(st.builds(Task, NUMBERS, RUNS, NUMBERS, NUMBERS, RUNS))
 def test_a_task_arrives_as_it_was_sent(task):
     assert list(tasks_of(task_table(task))) == [task]
 
@@ -73,4 +73,13 @@ def test_streams_are_shared_so_that_every_worker_has_one(streams, workers, strip
 
 def test_streams_come_before_units_and_know_what_is_done():
     left = Remaining((Unit(0, 3), Unit(0, 5)), ((stream(1), (0, 1)),), None)
-    assert tasks_for(left, workers=1) == [Task(1, done=(0, 1)), Task(0, 3), Task(0, 5)]
+    assert tasks_for(left, workers=1) == [Task(1, done=(0, 1)), Task(0, (3,)), Task(0, (5,))]
+
+
+@given(st.lists(st.integers(0, 400), max_size=4), st.integers(1, 8))
+def test_runs_have_every_unit_once_in_order_and_end_with_single_ones(counts, workers):
+    units = tuple(Unit(file, number) for file, count in enumerate(counts) for number in range(count))
+    tasks = tasks_for(Remaining(units, (), len(units)), workers)
+    assert tuple(Unit(task.file, number) for task in tasks for number in task.slices) == units
+    assert all(len(task.slices) <= MOST_UNITS for task in tasks)
+    assert all(len(task.slices) == 1 for task in tasks[-min(workers, len(tasks)) :])

@@ -50,7 +50,7 @@ def worker_of(prepared, attempts=None, **changes) -> EmbedWorker:
 
 
 def test_a_unit_is_committed_before_its_record_is_given(prepared, tmp_path):
-    (record,) = records(worker_of(prepared), Task(0, 1))
+    (record,) = records(worker_of(prepared), Task(0, (1,)))
     assert (record.unit, record.outcome) == ("part-000000-000001", Outcome.DONE)
     assert record.shard is not None
     assert record.shard.rows == record.stats.texts == 20
@@ -72,38 +72,38 @@ def test_finished_slices_of_a_stream_are_not_encoded_again(prepared):
 
 def test_a_unit_that_cannot_be_written_is_a_record_and_the_next_one_is_done(prepared, tmp_path):
     (tmp_path / "out" / "part-000000-000000.parquet").mkdir()
-    first, second = records(worker_of(prepared), Task(0, 0), Task(0, 1))
+    first, second = records(worker_of(prepared), Task(0, (0, 1)))
     assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DONE)
     assert "part-000000-000000.parquet: cannot write" in first.message
 
 
 def test_a_file_that_vanishes_fails_alone(prepared, tmp_path):
     (tmp_path / "corpus" / "a.parquet").unlink()
-    gone, *rest = records(worker_of(prepared), Task(0, 0), Task(1))
+    gone, *rest = records(worker_of(prepared), Task(0, (0,)), Task(1))
     assert (gone.outcome, "a.parquet: is gone; restore it" in gone.message) == (Outcome.FAILED, True)
     assert {record.outcome for record in rest} == {Outcome.DONE}
 
 
 def test_a_file_that_changes_while_the_job_runs_ends_it(prepared, tmp_path):
     write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("other", 40))
-    (record,) = records(worker_of(prepared), Task(0, 0))
+    (record,) = records(worker_of(prepared), Task(0, (0,)))
     assert (record.outcome, "has changed since the plan was made" in record.message) == (Outcome.FATAL, True)
 
 
 def test_a_defect_while_loading_ends_the_job_in_one_line(prepared):
-    (record,) = records(worker_of(prepared, encoder="no spec"), Task(0, 0))
+    (record,) = records(worker_of(prepared, encoder="no spec"), Task(0, (0,)))
     assert (record.outcome, record.message.startswith("AttributeError: ")) == (Outcome.FATAL, True)
 
 
 def test_rejects_are_counted_by_reason(prepared, tmp_path):
     write_parquet(tmp_path / "bad.parquet", {"a": "the zip", "b": None, "c": None})
     other = prepare(job_of(tmp_path / "bad.parquet", tmp_path / "out 2", Path(prepared.job.encoder.model)))
-    (record,) = records(worker_of(other), Task(0, 0))
+    (record,) = records(worker_of(other), Task(0, (0,)))
     assert record.reasons == {"text is null": 2}
 
 
 def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
-    (record,) = records(worker_of(prepared, fingerprint="0" * 64), Task(0, 0))
+    (record,) = records(worker_of(prepared, fingerprint="0" * 64), Task(0, (0,)))
     assert (record.outcome, "differs from the driver's" in record.message) == (Outcome.FATAL, True)
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_is_not_there_is_the_askers_mistake(prepared, tiny_model, t
     spec = replace(prepared.job.encoder, model=str(tmp_path / "moved"))
     fingerprint = resolve_spec(spec).fingerprint
     shutil.rmtree(tmp_path / "moved")
-    (record,) = records(worker_of(prepared, encoder=spec, fingerprint=fingerprint), Task(0, 0))
+    (record,) = records(worker_of(prepared, encoder=spec, fingerprint=fingerprint), Task(0, (0,)))
     assert (record.outcome, "no such folder" in record.message) == (Outcome.REFUSED, True)
 
 
@@ -120,7 +120,7 @@ def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):
     attempts = AttemptCount()
     for _ in range(MOST_DEATHS):
         attempts.begin("part-000000-000000")
-    first, second = records(worker_of(prepared, attempts), Task(0, 0), Task(0, 1))
+    first, second = records(worker_of(prepared, attempts), Task(0, (0, 1)))
     assert (first.outcome, second.outcome) == (Outcome.SET_ASIDE, Outcome.DONE)
     assert attempts.deaths("part-000000-000001") == 0
 
@@ -134,24 +134,35 @@ def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
     assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri} (stripe 1 of 2)")
 
 
-def test_a_stripe_that_is_repeated_encodes_only_what_it_had_not_committed(prepared, tmp_path):
-    first = records(worker_of(prepared), Task(1))
-    (tmp_path / "out" / "part-000001-000001.parquet").unlink()
+@pytest.mark.parametrize(("task", "units"), [(Task(0, (0, 1)), [0, 20]), (Task(1), [0, 20, 0])], ids=["run", "stripe"])
+def test_a_task_that_is_repeated_after_a_death_encodes_only_what_was_not_committed(prepared, tmp_path, task, units):
+    attempts = DyingAttempts()
+    worker = worker_of(prepared, attempts)
+    first = records(worker, task)
+    (tmp_path / "out" / f"part-{task.file:06d}-000001.parquet").unlink()
     before = shards_of(tmp_path / "out")
-    again = records(worker_of(prepared), Task(1))
+    again = records(worker, task)
     assert [record.shard for record in again] == [record.shard for record in first]
-    assert [record.stats.texts for record in again] == [0, 20, 0]
+    assert [record.stats.texts for record in again] == units
     assert {name: shard for name, shard in shards_of(tmp_path / "out").items() if name in before} == before
+
+
+class DyingAttempts(AttemptCount):
+    """As if the worker died at the end of each task, before that was counted."""
+
+    def end(self, unit: str) -> None:
+        if not unit.startswith("task"):
+            super().end(unit)
 
 
 def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
     worker = worker_of(prepared, storage=FullDisk())
-    (record,) = records(worker, Task(0, 0))
+    (record,) = records(worker, Task(0, (0,)))
     assert (record.outcome, "no space left" in record.message) == (Outcome.FATAL, True)
 
 
 def test_a_plan_that_another_run_changed_ends_the_job(prepared):
-    (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, 0))
+    (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, (0,)))
     assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
 
 
