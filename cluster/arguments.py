@@ -109,14 +109,7 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs; in a rerun, as before)",
     )
-    corpus.add_argument(
-        "--storage-option",
-        type=_pair,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="for fsspec, as often as needed",
-    )
+    _storage_option(corpus)
 
 
 def _encoder_options(parser: argparse.ArgumentParser) -> None:
@@ -157,6 +150,10 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
 
 def _output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="the folder that `encorpus embed` wrote")
+    _storage_option(parser)
+
+
+def _storage_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--storage-option",
         type=_pair,
@@ -192,6 +189,8 @@ def _package_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="handle of a SavedModel")
     parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
+    parser.add_argument("--max-tokens", type=_count, metavar="N", help="default: what the model recommends, else 128")
+    _storage_option(parser)
 
 
 def _count(text: str) -> int:

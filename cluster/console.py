@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from pipelines.cache_folder import cache_folder
+
 LOGS_KEPT = 50
 
 
@@ -69,11 +71,13 @@ def _print_while_read(line: str, stream: TextIO) -> None:
 
 
 def _log_file(command: str) -> Path:
-    folder = Path(os.environ.get("ENCORPUS_CACHE") or Path.home() / ".cache" / "encorpus") / "logs"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}.log"
+    folder = cache_folder() / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in sorted(folder.glob("*.log"))[:-LOGS_KEPT]:
             old.unlink(missing_ok=True)
+        (folder / name).touch(mode=0o600)
     except OSError:
         folder = Path(tempfile.mkdtemp(prefix="encorpus-logs-"))
-    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}.log"
+    return folder / name

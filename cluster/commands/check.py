@@ -3,6 +3,7 @@
 import argparse
 
 from cluster.console import Console
+from cluster.job_options import storage_of
 from cluster.numbers import count
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
@@ -12,18 +13,20 @@ GENERATIONS = {"dict": "dict in, dict out", "list": "version 1: list in, list ou
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Loads the model, encodes a few texts, and says what was found."""
-    resolved = resolve_spec(EncoderSpec(arguments.model, arguments.preprocessor))
+    spec = EncoderSpec(arguments.model, arguments.preprocessor, max_tokens=arguments.max_tokens)
+    resolved = resolve_spec(spec, storage_of(arguments).options)
     encoder = TextEncoder.load_resolved(resolved)
     facts = encoder.facts()
     vectors = encoder.encode(["", "a short text", "a longer text " * 200])
     rows = {
         "call": GENERATIONS[facts.generation],
         "inputs": "input_word_ids, input_mask, input_type_ids: int32 [batch, length]",
-        "outputs": f"pooled_output [batch, {facts.width}], sequence_output [batch, length, {facts.width}], "
+        "outputs": f"pooled_output [batch, {facts.pooled_width}], "
+        f"sequence_output [batch, length, {facts.sequence_width}], "
         f"{count(facts.layers, 'layer')} of encoder_outputs",
         "tokeniser": str(resolved.preprocessor_folder or "built from the model's own vocabulary"),
         "positions": f"{facts.max_positions:,}" if facts.max_positions else "not told",
-        "parameters": f"{facts.parameters / 1e6:.1f} M, {facts.matrix_parameters * 2 / 1e6:.1f} MFLOP a token",
+        "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_per_token)}",
         "default spec": f"pooling {resolved.pooling}, normalize {str(resolved.normalize).lower()}, "
         f"max tokens {resolved.max_tokens}",
         "fingerprint": resolved.fingerprint,
@@ -33,3 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"  {name:<13} {value}")
     console.print(f"encoded {count(len(vectors), 'test text')}; use it with --model {arguments.model}")
     return 0
+
+
+def _operations(flop_per_token: float) -> str:
+    return f", {flop_per_token / 1e6:,.1f} MFLOP a token" if flop_per_token else ""

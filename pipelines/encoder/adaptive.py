@@ -45,7 +45,7 @@ class AdaptiveFunction:
         self,
         graph: BatchFunction,
         compile_shape: Callable[[tuple[int, int]], BatchFunction],
-        tolerance: float = 1e-3,
+        tolerance: float = 1e-4,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._graph = graph
@@ -71,17 +71,25 @@ class AdaptiveFunction:
             return np.asarray(self._graph(*inputs))
         cost = self._costs[shape]
         if shape in self._compiled:
-            value, seconds = self._timed(self._compiled[shape], inputs)
-            cost.compiled_calls += 1
-            cost.compiled_seconds += seconds
-            if cost.compiled_calls == 4:
-                self._learn_saving()
-            return value
+            try:
+                return self._run_compiled(shape, inputs, cost)
+            except Exception as error:  # such as out of memory: the graph may still have enough
+                log.warning("XLA fails at shape %s; it runs as a graph: %s", shape, str(error)[:300])
+                del self._compiled[shape]
+                self._off = True
         value, seconds = self._timed(self._graph, inputs)
         cost.graph_seconds += seconds
         cost.graph_calls += 1
         if not self._off and cost.graph_seconds * self._saving >= self._compile_seconds:
             self._compile(shape, inputs, value)
+        return value
+
+    def _run_compiled(self, shape: tuple[int, int], inputs: tuple[np.ndarray, ...], cost: _ShapeCost) -> np.ndarray:
+        value, seconds = self._timed(self._compiled[shape], inputs)
+        cost.compiled_calls += 1
+        cost.compiled_seconds += seconds
+        if cost.compiled_calls == 4:
+            self._learn_saving()
         return value
 
     def _timed(self, function: BatchFunction, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray, float]:

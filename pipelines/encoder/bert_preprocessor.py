@@ -25,7 +25,7 @@ SPECIAL_TOKENS = {
 UNKNOWN = "[UNK]"
 
 
-class Tokenizer(tf.Module):
+class WordPieceTokenizer(tf.Module):
     """WordPiece tokenisation of whole texts."""
 
     def __init__(self, vocab_file: str, do_lower_case: bool) -> None:
@@ -108,7 +108,7 @@ class BertPreprocessor(tf.Module):
 
     def __init__(self, vocab_file: str, do_lower_case: bool) -> None:
         super().__init__()
-        self.tokenize = Tokenizer(vocab_file, do_lower_case)
+        self.tokenize = WordPieceTokenizer(vocab_file, do_lower_case)
         self.bert_pack_inputs = Packer(self.tokenize.special_ids)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="sentences")])

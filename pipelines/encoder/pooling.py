@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from pipelines.errors import UsageError
-
 
 @dataclass(frozen=True)
 class EncoderOutputs:
@@ -41,10 +39,4 @@ def unit_length(vectors: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_of_layers(outputs: EncoderOutputs, layers: tuple[int, ...]) -> tf.Tensor:
-    count = len(outputs.layers)
-    for layer in layers:
-        if not -count <= layer < count:
-            raise UsageError(
-                f"--layers {layer}: this encoder has {count} encoder_outputs, 0 to {count - 1} or negative"
-            )
     return tf.add_n([outputs.layers[layer] for layer in layers]) / len(layers)

@@ -5,7 +5,7 @@ Two call conventions are published. Dict in, dict out: `encoder({"input_word_ids
 `[pooled_output, sequence_output]`. Both are described in TF-Hub's "Common SavedModel APIs for Text Tasks".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,33 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that text SavedModels hold
 
+from pipelines.encoder.model_cache import entry_of
 from pipelines.encoder.pooling import EncoderOutputs
+from pipelines.encoder.saved_model_file import positions
 from pipelines.errors import ModelError
 
 INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+EncoderFunction = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]
 
 
 @dataclass(frozen=True)
 class SavedEncoder:
     """A loaded encoder.
 
-    outputs(word_ids, mask, type_ids), int32 [B, L] each, traces into the caller's graph.
-    width: of a vector. max_positions: the longest sequence, None where the model does not tell.
-    fixed_length: the only sequence length its signature takes, else None.
+    outputs(word_ids, mask, type_ids), int32 [B, L] each, traces into the caller's graph, dropout off.
+    pooled_width, sequence_width: of pooled_output and of sequence_output. layer_count: of encoder_outputs.
+    max_positions: None where the model does not tell. fixed_length: the only sequence length its call takes, else None.
     """
 
     module: Any
     generation: str
-    width: int
+    pooled_width: int
+    sequence_width: int
     layer_count: int
     max_positions: int | None
     fixed_length: int | None
-    outputs: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]
+    outputs: EncoderFunction
 
 
 def load_saved_model(folder: Path) -> Any:
@@ -42,50 +47,55 @@ def load_saved_model(folder: Path) -> Any:
     try:
         return tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises many types here, for a broken file or a missing op
-        raise ModelError(f"model {folder}: TensorFlow cannot load it: {_first_line(error)}") from None
+        entry = entry_of(folder)
+        again = f"; delete {entry} to fetch it anew" if entry else ""
+        raise ModelError(f"model {folder}: TensorFlow cannot load it: {first_line(error)}{again}") from None
 
 
 def load_encoder(folder: Path) -> SavedEncoder:
     """Loads and recognises the encoder in a folder. Raises ModelError that says why it is not one."""
     module = load_saved_model(folder)
-    signature = _call_signature(module, folder)
-    generation = "dict" if isinstance(signature, dict) else "list"
-    outputs = _outputs_of_dict(module) if generation == "dict" else _outputs_of_list(module)
-    fixed = _fixed_length(signature)
+    call = _traced_call(module, folder)
+    arguments, _ = call.structured_input_signature
+    inputs = _inputs(arguments[0] if arguments else None, folder)
+    # Without the argument dropout is off for good; with it, off is what the published snippet asks for.
+    options = {"training": False} if "training" in call.function_type.parameters else {}
+    outputs = _outputs_of_dict(module, options) if isinstance(inputs, dict) else _outputs_of_list(module, options)
+    fixed = _fixed_length(inputs)
     traced = _trace(outputs, fixed, folder)
+    width = _width("sequence_output", traced.sequence, 3, folder)
+    for layer in traced.layers:
+        _width("encoder_outputs", layer, 3, folder, width)
     return SavedEncoder(
         module=module,
-        generation=generation,
-        width=traced.sequence.shape[-1] or 0,
+        generation="dict" if isinstance(inputs, dict) else "list",
+        pooled_width=_width("pooled_output", traced.pooled, 2, folder),
+        sequence_width=width,
         layer_count=len(traced.layers),
-        max_positions=_max_positions(module),
+        max_positions=positions(folder),
         fixed_length=fixed,
         outputs=outputs,
     )
 
 
-def matrix_parameters(module: Any) -> int:
-    """How many weights stand in matrices that every token is multiplied with (kernels, not embedding tables)."""
-    return sum(
-        variable.shape.num_elements() or 0
-        for variable in getattr(module, "variables", [])
-        if variable.shape.rank >= 2 and "embedding" not in _table_name(variable.name)
-    )
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, cut, or its type where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
 
 
-def _table_name(name: str) -> str:
-    # The projection from the embedding's width is a matrix, though its name says embedding.
-    return "" if "projection" in name or "project" in name else name
-
-
-def _call_signature(module: Any, folder: Path) -> dict | list:
-    """The encoder's first argument as TensorSpecs: a dict by name, or a list of three."""
+def _traced_call(module: Any, folder: Path) -> Any:
+    """The first of the functions that calling the module can run."""
     call = getattr(module, "__call__", None)  # noqa: B004  the restored function itself, not whether there is one
     functions = getattr(call, "concrete_functions", None)
     if not functions:
         names = ", ".join(getattr(module, "signatures", {})) or "none"
         raise ModelError(f"model {folder}: not a text encoder: it cannot be called (its signatures: {names})")
-    argument = functions[0].structured_input_signature[0][0]
+    return functions[0]
+
+
+def _inputs(argument: Any, folder: Path) -> dict | list:
+    """The encoder's first argument as TensorSpecs: a dict by name, or a list of three."""
     if isinstance(argument, dict):
         missing = [name for name in INPUT_NAMES if name not in argument]
         if missing:
@@ -105,11 +115,9 @@ def _call_signature(module: Any, folder: Path) -> dict | list:
     )
 
 
-def _outputs_of_dict(module: Any) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]:
-    call = _without_training(module)
-
+def _outputs_of_dict(module: Any, options: Mapping[str, bool]) -> EncoderFunction:
     def outputs(word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> EncoderOutputs:
-        given = call(dict(zip(INPUT_NAMES, (word_ids, mask, type_ids), strict=True)))
+        given = module(dict(zip(INPUT_NAMES, (word_ids, mask, type_ids), strict=True)), **options)
         return EncoderOutputs(
             pooled=given["pooled_output"],
             sequence=given["sequence_output"],
@@ -119,37 +127,21 @@ def _outputs_of_dict(module: Any) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor],
     return outputs
 
 
-def _outputs_of_list(module: Any) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]:
-    call = _without_training(module)
-
+def _outputs_of_list(module: Any, options: Mapping[str, bool]) -> EncoderFunction:
     def outputs(word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> EncoderOutputs:
-        pooled, sequence = call([word_ids, mask, type_ids])[:2]
+        pooled, sequence = module([word_ids, mask, type_ids], **options)[:2]
         return EncoderOutputs(pooled=pooled, sequence=sequence, layers=())
 
     return outputs
 
 
-def _without_training(module: Any) -> Callable[[Any], Any]:
-    """The module's call with dropout off, for modules with and without a `training` argument."""
-
-    def call(inputs: Any) -> Any:
-        try:
-            return module(inputs, training=False)
-        except (TypeError, ValueError):
-            return module(inputs)
-
-    return call
-
-
-def _fixed_length(signature: dict | list) -> int | None:
-    specs = list(signature.values()) if isinstance(signature, dict) else signature
+def _fixed_length(inputs: dict | list) -> int | None:
+    specs = list(inputs.values()) if isinstance(inputs, dict) else inputs
     return specs[0].shape[1] if specs[0].shape.rank == 2 else None
 
 
-def _trace(
-    outputs: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs], fixed: int | None, folder: Path
-) -> EncoderOutputs:
-    """The outputs as symbolic tensors, or ModelError: the call must work and give [B, W] and [B, L, W]."""
+def _trace(outputs: EncoderFunction, fixed: int | None, folder: Path) -> EncoderOutputs:
+    """The outputs as symbolic tensors, or ModelError: the call must work."""
     seen: list[EncoderOutputs] = []
 
     def probe(word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> tf.Tensor:
@@ -157,24 +149,17 @@ def _trace(
         return word_ids
 
     try:
-        tf.function(probe).get_concrete_function(*[tf.TensorSpec([None, fixed], tf.int32)] * 3)
+        tf.function(probe, autograph=False).get_concrete_function(*[tf.TensorSpec([None, fixed], tf.int32)] * 3)
     except KeyError as error:
         raise ModelError(f"model {folder}: not a text encoder: it gives no {error.args[0]}") from None
     except Exception as error:
-        raise ModelError(f"model {folder}: not a text encoder: its call fails: {_first_line(error)}") from None
-    if seen[0].sequence.shape.rank != 3 or seen[0].sequence.shape[-1] is None:
-        raise ModelError(f"model {folder}: not a text encoder: sequence_output has the shape {seen[0].sequence.shape}")
+        raise ModelError(f"model {folder}: not a text encoder: its call fails: {first_line(error)}") from None
     return seen[0]
 
 
-def _max_positions(module: Any) -> int | None:
-    """Rows of the position embedding table. Every published BERT, ELECTRA and ALBERT export names it so."""
-    for variable in getattr(module, "variables", []):
-        if "position_embedding" in variable.name and variable.shape.rank == 2:
-            return int(variable.shape[0])
-    return None
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+def _width(name: str, output: tf.Tensor, rank: int, folder: Path, expected: int | None = None) -> int:
+    """The last dimension of an output, which has to be `expected` where that is a number."""
+    width = output.shape[-1] if output.shape.rank == rank else None
+    if width is None or expected not in (None, width):
+        raise ModelError(f"model {folder}: not a text encoder: {name} has the shape {output.shape}")
+    return int(width)

@@ -5,18 +5,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipelines.encoder.resolve import resolve_model
+from pipelines.encoder.folder_digest import folder_digest
+from pipelines.encoder.recommendation import (
+    LEAST_TOKENS,
+    POOLINGS,
+    RECOMMENDATION_FILE,
+    Recommendation,
+    recommendation,
+)
+from pipelines.encoder.resolve import reason_of, resolve_model
+from pipelines.encoder.saved_model_file import longest_text
 from pipelines.errors import ModelError, UsageError
 
-POOLINGS = ("pooled", "cls", "mean", "max", "sequence")
 DTYPES = ("float32", "float16")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 # The published preprocessors pack 128 tokens, so this is what the published snippet's vectors see.
 DEFAULT_MAX_TOKENS = 128
-
-RECOMMENDATION_FILE = "encorpus.json"
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,10 @@ class EncoderSpec:
         _require(self.pooling is None or self.pooling in POOLINGS, "--pooling", self.pooling, POOLINGS)
         _require(self.dtype in DTYPES, "--dtype", self.dtype, DTYPES)
         _require(self.precision in PRECISIONS, "--precision", self.precision, PRECISIONS)
-        if self.max_tokens is not None and self.max_tokens < 3:
-            raise UsageError(f"--max-tokens {self.max_tokens}: at least 3 (two of them are [CLS] and [SEP])")
+        if self.max_tokens is not None and self.max_tokens < LEAST_TOKENS:
+            raise UsageError(
+                f"--max-tokens {self.max_tokens}: at least {LEAST_TOKENS} (two of them are [CLS] and [SEP])"
+            )
         if self.layers and self.pooling == "pooled":
             raise UsageError("--layers and --pooling pooled exclude each other: choose cls, mean, max or sequence")
 
@@ -68,69 +77,57 @@ class ResolvedSpec:
         }
 
 
-def resolve_spec(spec: EncoderSpec, storage_options: Mapping[str, str] | None = None) -> ResolvedSpec:
+def resolve_spec(spec: EncoderSpec, storage_options: Mapping[str, Any] | None = None) -> ResolvedSpec:
     """Fetches the SavedModels and settles what the spec leaves open; imports no TensorFlow.
 
-    Raises ModelError when a handle leads to no SavedModel.
+    Raises ModelError when a handle leads to no SavedModel, and UsageError when the spec asks for more tokens or other
+    layers than the model is known to have. What only loading it can tell, loading it checks.
     """
     model_folder = resolve_model(spec.model, storage_options)
     advice = recommendation(model_folder)
     preprocessor_folder = _preprocessor_folder(spec, model_folder, advice, storage_options)
-    pooling = spec.pooling or str(advice.get("pooling") or ("mean" if spec.layers else "pooled"))
+    pooling = spec.pooling or advice.pooling or ("mean" if spec.layers else "pooled")
     if spec.layers and pooling == "pooled":
         raise UsageError("--layers needs --pooling cls, mean, max or sequence: this model recommends pooled")
     if spec.normalize and pooling == "sequence":
         raise UsageError("--normalize and --pooling sequence exclude each other: leave one out")
-    normalize = _settle_normalize(spec.normalize, pooling, advice)
-    max_tokens = spec.max_tokens or _advised_max_tokens(advice)
-    hashed = {
-        "model": folder_digest(model_folder),
-        "preprocessor": folder_digest(preprocessor_folder) if preprocessor_folder else None,
-        **_deciding_options(spec, pooling, normalize, max_tokens),
-    }
+    normalize = bool(advice.normalize) and pooling != "sequence" if spec.normalize is None else spec.normalize
+    if advice.layers is not None:
+        check_layers(spec.layers, advice.layers)
+    try:
+        max_tokens = _settle_max_tokens(spec, advice, longest_text(model_folder))
+        hashed = {
+            "model": folder_digest(model_folder),
+            "preprocessor": folder_digest(preprocessor_folder) if preprocessor_folder else None,
+            **_deciding_options(spec, pooling, normalize, max_tokens),
+        }
+    except OSError as error:
+        raise ModelError(f"model {spec.model}: cannot be read: {reason_of(error)}") from error
     fingerprint = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
     return ResolvedSpec(spec, pooling, normalize, max_tokens, model_folder, preprocessor_folder, fingerprint)
 
 
-def recommendation(model_folder: Path) -> dict[str, object]:
-    """What `encorpus.json` beside the model's assets says; empty where there is none.
-
-    Raises ModelError when the file is there and is not a JSON object.
-    """
-    path = model_folder / RECOMMENDATION_FILE
-    if not path.is_file():
-        return {}
-    try:
-        advice = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable as JSON ({error}); mend or remove it") from None
-    if not isinstance(advice, dict) or advice.get("pooling") not in (None, *POOLINGS):
-        raise ModelError(f"{path}: not a recommendation of encorpus (pooling is one of {', '.join(POOLINGS)})")
-    return advice
+def check_max_tokens(max_tokens: int, longest: int | None) -> None:
+    """UsageError where the model takes no texts of so many tokens. longest: None where it does not tell."""
+    if longest is not None and max_tokens > longest:
+        raise UsageError(f"--max-tokens {max_tokens}: the model takes at most {longest} tokens; ask for at most that")
 
 
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over what decides a SavedModel's results: its graph, variables and assets (paths and bytes)."""
-    digest = hashlib.sha256()
-    inside = [
-        folder / "saved_model.pb",
-        *sorted((folder / "variables").rglob("*")),
-        *sorted((folder / "assets").rglob("*")),
-    ]
-    for path in inside:
-        if not path.is_file():
-            continue
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + str(path.stat().st_size).encode() + b"\0")
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+def check_layers(layers: tuple[int, ...], count: int) -> None:
+    """UsageError where one of the layers is not among the `count` encoder_outputs that the model gives."""
+    if layers and count == 0:
+        raise UsageError("--layers: this model gives no encoder_outputs; leave out --layers")
+    for layer in layers:
+        if not -count <= layer < count:
+            raise UsageError(
+                f"--layers {layer}: this model gives {count} encoder_outputs, 0 to {count - 1} or negative from the end"
+            )
 
 
 def _deciding_options(spec: EncoderSpec, pooling: str, normalize: bool, max_tokens: int) -> dict[str, object]:
     return {
         "pooling": pooling,
-        "layers": list(spec.layers),
+        "layers": sorted(spec.layers),
         "normalize": normalize,
         "max_tokens": max_tokens,
         "dtype": spec.dtype,
@@ -139,30 +136,27 @@ def _deciding_options(spec: EncoderSpec, pooling: str, normalize: bool, max_toke
 
 
 def _preprocessor_folder(
-    spec: EncoderSpec, model_folder: Path, advice: dict[str, object], storage_options: Mapping[str, str] | None
+    spec: EncoderSpec, model_folder: Path, advice: Recommendation, storage_options: Mapping[str, Any] | None
 ) -> Path | None:
     if spec.preprocessor:
         return resolve_model(spec.preprocessor, storage_options)
-    companion = advice.get("preprocessor")
-    if not companion:
+    if advice.preprocessor is None:
         return None
-    folder = model_folder / str(companion)
+    folder = model_folder / advice.preprocessor
     if not (folder / "saved_model.pb").is_file():
         raise ModelError(
-            f"{model_folder / RECOMMENDATION_FILE} names the preprocessor {companion!r}, which is not there"
+            f"{model_folder / RECOMMENDATION_FILE} names the preprocessor {advice.preprocessor!r}, which is not there"
         )
     return folder
 
 
-def _settle_normalize(asked: bool | None, pooling: str, advice: dict[str, object]) -> bool:
-    if asked is not None:
-        return asked
-    return bool(advice.get("normalize", False)) and pooling != "sequence"
-
-
-def _advised_max_tokens(advice: dict[str, object]) -> int:
-    advised = advice.get("max_tokens")
-    return advised if isinstance(advised, int) and advised >= 3 else DEFAULT_MAX_TOKENS
+def _settle_max_tokens(spec: EncoderSpec, advice: Recommendation, longest: int | None) -> int:
+    """What is asked for, if the model takes it; else what is recommended or the default, as far as the model goes."""
+    if spec.max_tokens is not None:
+        check_max_tokens(spec.max_tokens, longest)
+        return spec.max_tokens
+    wanted = advice.max_tokens or DEFAULT_MAX_TOKENS
+    return wanted if longest is None else min(wanted, longest)
 
 
 def _require(holds: bool, option: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ class EncodeStats:
     """texts: rows given. distinct: rows encoded. tokens: in the rows encoded, special ones included.
 
     padded_tokens: encoded positions, padding included. flop: floating-point operations of the matrix products over
-    those positions. seconds: spent in the encoder.
+    those positions, 0 where the model's graph does not tell. seconds: spent in the encoder.
     """
 
     texts: int = 0

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,21 +11,21 @@ import tensorflow as tf
 from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
 from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
 from pipelines.encoder.device import prepare_tensorflow
+from pipelines.encoder.flop import flop_by_length
 from pipelines.encoder.pooling import pool, unit_length
 from pipelines.encoder.precision import with_precision
-from pipelines.encoder.saved_model import SavedEncoder, load_encoder, matrix_parameters
-from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
+from pipelines.encoder.saved_model import SavedEncoder, load_encoder
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, check_layers, check_max_tokens, resolve_spec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.tokenizer import Tokenizer, Tokens
-from pipelines.errors import UsageError
 
 # Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
 CPU_TOKEN_BUDGET = 512
 GPU_TOKEN_BUDGET = 32768
 
-# By how much XLA's vectors may differ from the graph's, relative to the largest number: it reorders sums, and in
-# reduced precision rounds at other places. More would be a miscompilation.
-XLA_TOLERANCE = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 1e-1}
+# By how much XLA's vectors may differ from the graph's, relative to the largest number or to 1: it reorders sums, and
+# in reduced precision rounds at other places. More would be a miscompilation.
+XLA_TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 
 # Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
 WINDOW_TEXTS = 16384
@@ -39,15 +39,17 @@ class Encoded(NamedTuple):
 
 
 class EncoderFacts(NamedTuple):
-    """What a loaded encoder is. generation: dict or list. parameters: all weights; matrix_parameters: those that
-    every token is multiplied with. max_positions: None where the model does not tell."""
+    """What a loaded encoder is. generation: dict or list. layers: of encoder_outputs. max_positions: None where the
+    model does not tell. parameters: all weights. flop_per_token: operations of the matrix products, in texts of the
+    longest length that is encoded; 0 where the model's graph does not tell."""
 
     generation: str
-    width: int
+    pooled_width: int
+    sequence_width: int
     layers: int
     max_positions: int | None
     parameters: int
-    matrix_parameters: int
+    flop_per_token: float
 
 
 class TextEncoder:
@@ -65,7 +67,7 @@ class TextEncoder:
         precision = resolved.spec.precision
         fixed = encoder.fixed_length
         self._ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
-        self._matrix_parameters = matrix_parameters(encoder.module)
+        self._flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
         self._batch = (
             self._encode_batch
             if precision == "float32"
@@ -75,7 +77,7 @@ class TextEncoder:
 
     @classmethod
     def load(
-        cls, spec: EncoderSpec, threads: int | None = None, storage_options: Mapping[str, str] | None = None
+        cls, spec: EncoderSpec, threads: int | None = None, storage_options: Mapping[str, Any] | None = None
     ) -> "TextEncoder":
         """Resolves the handles, loads both SavedModels and builds the graph.
 
@@ -89,26 +91,30 @@ class TextEncoder:
         """As `load`, from a spec that is already resolved on this machine."""
         gpu = prepare_tensorflow(threads)
         encoder = load_encoder(resolved.model_folder)
-        _check_max_tokens(resolved.max_tokens, encoder)
-        tokenizer = Tokenizer.of(resolved.preprocessor_folder, encoder.module, resolved.max_tokens)
+        check_max_tokens(resolved.max_tokens, encoder.max_positions)
+        check_max_tokens(resolved.max_tokens, encoder.fixed_length)
+        check_layers(resolved.spec.layers, encoder.layer_count)
+        tokenizer = Tokenizer.of(resolved, encoder.module)
         return cls(resolved, encoder, tokenizer, gpu)
 
     @property
     def dimension(self) -> int:
         """The width of a vector."""
-        return self._encoder.width
+        encoder = self._encoder
+        return encoder.pooled_width if self.resolved.pooling == "pooled" else encoder.sequence_width
 
     def facts(self) -> EncoderFacts:
         """What this encoder is, for people."""
-        encoder = self._encoder
+        encoder, longest = self._encoder, self._ladder[-1]
         weights = [variable.shape.num_elements() or 0 for variable in getattr(encoder.module, "variables", [])]
         return EncoderFacts(
             generation=encoder.generation,
-            width=encoder.width,
+            pooled_width=encoder.pooled_width,
+            sequence_width=encoder.sequence_width,
             layers=encoder.layer_count,
             max_positions=encoder.max_positions,
             parameters=sum(weights),
-            matrix_parameters=self._matrix_parameters,
+            flop_per_token=self._flop_of_row(longest) / longest,
         )
 
     @property
@@ -124,7 +130,7 @@ class TextEncoder:
     def encode(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The vectors of n texts in their order: dtype as in the spec, [n, dim], or a list of [tokens, dim].
 
-        Raises UnencodableTextError when a text has no UTF-8 form.
+        Raises UnencodableTextError when a text has no UTF-8 form, and UsageError for what is no text at all.
         """
         parts = [self.encode_tokens(tokens).vectors for tokens in self._tokenized_ahead(texts)]
         if self.resolved.pooling == "sequence":
@@ -147,11 +153,11 @@ class TextEncoder:
             value = self._vectors(*given, full=full)
             if sequence:
                 for row, state in zip(batch.rows, value, strict=True):
-                    states[row] = state[: tokens.lengths[row]].copy()
+                    states[row] = state[: tokens.lengths[row]].astype(self.resolved.spec.dtype)
             else:
                 vectors[batch.rows] = value
             padded += len(batch.rows) * batch.length
-            flop += self._flop(len(batch.rows), batch.length)
+            flop += len(batch.rows) * self._flop_of_row(batch.length)
         stats = EncodeStats(
             texts=len(tokens.row),
             distinct=distinct,
@@ -164,15 +170,19 @@ class TextEncoder:
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
         """Windows of tokens; the next window is tokenised while the caller encodes this one."""
-        windows = [texts[start : start + WINDOW_TEXTS] for start in range(0, len(texts), WINDOW_TEXTS)]
+        starts = range(0, len(texts), WINDOW_TEXTS)
         with ThreadPoolExecutor(1) as ahead:
-            pending = [ahead.submit(self.tokenize, window) for window in windows[:1]]
-            for window in [*windows[1:], None]:
+
+            def tokenize(start: int) -> Future[Tokens]:
+                return ahead.submit(self.tokenize, texts[start : start + WINDOW_TEXTS], start)
+
+            pending = [tokenize(start) for start in starts[:1]]
+            for start in [*starts[1:], None]:
                 if not pending:
                     return
                 tokens = pending.pop().result()
-                if window is not None:
-                    pending.append(ahead.submit(self.tokenize, window))
+                if start is not None:
+                    pending.append(tokenize(start))
                 yield tokens
 
     def _batch_specs(self) -> list[tf.TensorSpec]:
@@ -187,16 +197,12 @@ class TextEncoder:
         return compiled.get_concrete_function(*[tf.TensorSpec(shape, tf.int32)] * 3)
 
     def _encode_batch(self, word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> tf.Tensor:
+        """The vectors in float32; the spec's dtype comes after XLA's have been compared with the graph's."""
         outputs = self._encoder.outputs(word_ids, mask, type_ids)
         vectors = pool(outputs, mask, self.resolved.pooling, self.resolved.spec.layers)
         if self.resolved.normalize:
             vectors = unit_length(vectors)
-        return tf.cast(vectors, self.resolved.spec.dtype)
-
-    def _flop(self, rows: int, length: int) -> float:
-        """Operations of the matrix products: 2 a weight and token, and 4·length·width a token and attention layer."""
-        attention = 4 * length * self._encoder.width * self._encoder.layer_count
-        return float(rows * length * (2 * self._matrix_parameters + attention))
+        return tf.cast(vectors, tf.float32)
 
     def _no_vectors(self, rows: int) -> np.ndarray:
         return np.empty((rows, self.dimension), self.resolved.spec.dtype)
@@ -206,14 +212,3 @@ def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:
     """The first `length` columns of these rows, filled up with zeros where the array is narrower."""
     part = array[rows, :length]
     return part if part.shape[1] == length else np.pad(part, ((0, 0), (0, length - part.shape[1])))
-
-
-def _check_max_tokens(max_tokens: int, encoder: SavedEncoder) -> None:
-    if encoder.max_positions is not None and max_tokens > encoder.max_positions:
-        raise UsageError(
-            f"--max-tokens {max_tokens}: the model has {encoder.max_positions} positions; ask for at most that"
-        )
-    if encoder.fixed_length is not None and max_tokens > encoder.fixed_length:
-        raise UsageError(
-            f"--max-tokens {max_tokens}: the model takes {encoder.fixed_length} tokens; ask for at most that"
-        )

@@ -7,15 +7,15 @@ functions are built.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
-from pipelines.encoder.saved_model import INPUT_NAMES, load_saved_model
-from pipelines.errors import EncorpusError, ModelError
+from pipelines.encoder.saved_model import INPUT_NAMES, first_line, load_saved_model
+from pipelines.encoder.spec import ResolvedSpec
+from pipelines.errors import EncorpusError, ModelError, UsageError
 
 # One call of the tokenising graph: enough texts to amortise it, few enough bytes to bound its memory.
 CHUNK_TEXTS = 1024
@@ -45,35 +45,54 @@ class Tokens:
 class Tokenizer:
     """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads."""
 
-    def __init__(self, preprocessor: Any, max_tokens: int) -> None:
+    def __init__(self, preprocessor: Any, max_tokens: int, told: str) -> None:
+        """told: what errors call the preprocessor. Raises ModelError when it is none."""
         for name in ("tokenize", "bert_pack_inputs"):
             if not callable(getattr(preprocessor, name, None)):
-                raise ModelError(f"the preprocessor has no `{name}`: not a companion preprocessor of the encoder API")
+                raise ModelError(f"{told}: not a companion preprocessor of the encoder API: it has no `{name}`")
         self._preprocessor = preprocessor
         self._max_tokens = max_tokens
         self._graph = tf.function(self._pack, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-        self._special = int(self._graph(tf.constant([""]))[1].numpy().sum())
+        try:
+            self._special = int(self._graph(tf.constant([""]))[1].numpy().sum())
+        except Exception as error:  # its functions may take or give anything
+            raise ModelError(
+                f"{told}: not a companion preprocessor of the encoder API: it fails on a text: {first_line(error)}"
+            ) from error
 
     @classmethod
-    def of(cls, preprocessor_folder: Path | None, encoder_module: Any, max_tokens: int) -> "Tokenizer":
+    def of(cls, resolved: ResolvedSpec, encoder_module: Any) -> "Tokenizer":
         """The companion preprocessor's tokenizer, or the one that the encoder's own vocabulary gives.
 
         Raises ModelError where there is neither.
         """
-        if preprocessor_folder is not None:
-            return cls(load_saved_model(preprocessor_folder), max_tokens)
+        spec, folder = resolved.spec, resolved.preprocessor_folder
+        if folder is not None:
+            told = f"--preprocessor {spec.preprocessor}" if spec.preprocessor else f"preprocessor {folder}"
+            return cls(load_saved_model(folder), resolved.max_tokens, told)
         vocabulary = getattr(encoder_module, "vocab_file", None)
         lower_case = getattr(encoder_module, "do_lower_case", None)
         if vocabulary is None or lower_case is None:
-            raise ModelError("the model carries no vocabulary: name its companion preprocessor with --preprocessor")
+            raise ModelError(
+                f"model {spec.model}: it carries no vocabulary: name its companion preprocessor with --preprocessor"
+            )
         path = bytes(vocabulary.asset_path.numpy()).decode()
-        return cls(BertPreprocessor(path, bool(lower_case.numpy())), max_tokens)
+        return cls(BertPreprocessor(path, bool(lower_case.numpy())), resolved.max_tokens, f"model {spec.model}")
 
-    def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Tokenises n texts. Raises UnencodableTextError naming the first text that has no UTF-8 form."""
+    def __call__(self, texts: Sequence[str], first: int = 0) -> Tokens:
+        """Tokenises n texts; first: the number of the first one, for errors.
+
+        Raises UsageError for anything but a sequence of strings, and UnencodableTextError for a text that has no
+        UTF-8 form; both name the text by its number.
+        """
+        if isinstance(texts, str | bytes):
+            raise UsageError(f"one text, {str(texts)[:50]!r}, where a list of texts is needed: put it into a list")
+        for number, text in enumerate(texts, first):
+            if not isinstance(text, str):
+                raise UsageError(f"text {number}: it is of type {type(text).__name__} and not a str")
         places: dict[str, int] = {}
         row = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
-        encoded = [_utf8(text, texts) for text in places]
+        encoded = [_utf8(text, texts, first) for text in places]
         chunks = [[array.numpy() for array in self._graph(tf.constant(chunk))] for chunk in _chunks(encoded)]
         if not chunks:
             empty = np.zeros((0, 1), np.int32)
@@ -97,11 +116,11 @@ class Tokenizer:
         return (*(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES), tf.cast(flat.row_lengths(), tf.int32))
 
 
-def _utf8(text: str, texts: Sequence[str]) -> bytes:
+def _utf8(text: str, texts: Sequence[str], first: int) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        place = next(index for index, candidate in enumerate(texts) if candidate == text)
+        place = next(number for number, candidate in enumerate(texts, first) if candidate == text)
         raise UnencodableTextError(
             f"text {place}: not valid Unicode: "
             f"a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"

@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Record:
     """unit: its name, or the file's URI where no unit was reached. shard: what the footer says, when done.
-    reasons: rejects by reason. seconds: from the task's start or the unit before to the commit."""
+    reasons: rejects by reason. seconds: from the rows being read to the commit."""
 
     unit: str
     outcome: Outcome

@@ -14,12 +14,12 @@ from pipelines.errors import UsageError
 from pipelines.packager.architecture import Architecture, activation_named, read_number
 from pipelines.packager.checkpoint import NO_POOLER, Checkpoint, find_vocabulary
 from pipelines.packager.json_file import read_json_object
+from pipelines.packager.tokenizer_config import lower_cases
 from pipelines.packager.weight_names import HUGGING_FACE, gather_weights
 
 FAMILIES = ("bert", "electra")
 FLOATS = ("F32", "F16", "BF16", "F64")
 WEIGHTS_FILE = "model.safetensors"
-TOKENIZER_FILE = "tokenizer_config.json"
 INDEX_FILE = "model.safetensors.index.json"
 FIRST_TENSOR = "embeddings.word_embeddings.weight"
 
@@ -29,9 +29,10 @@ def read_hugging_face(folder: Path) -> Checkpoint:
     config_path = folder / "config.json"
     if not config_path.is_file():
         raise UsageError(f"{folder} has no config.json: give the folder of a BERT or ELECTRA checkpoint")
-    architecture = _architecture(read_json_object(config_path), str(config_path))
+    config = read_json_object(config_path)
+    architecture = _architecture(config, str(config_path))
     vocab_file = find_vocabulary(folder, architecture)
-    do_lower_case = _do_lower_case(folder / TOKENIZER_FILE)
+    do_lower_case = lower_cases(folder, config)
     files = _tensor_files(folder)
     prefix = _prefix(files, folder)
     weights, pooled = gather_weights(
@@ -70,20 +71,6 @@ def _architecture(config: Mapping[str, Any], where: str) -> Architecture:
         dropout=read_number(config, "hidden_dropout_prob", where, 0.1),
         attention_dropout=read_number(config, "attention_probs_dropout_prob", where, 0.1),
     )
-
-
-def _do_lower_case(path: Path) -> bool:
-    """Whether the tokeniser lower-cases; like transformers, it does unless told otherwise.
-
-    Refuses a tokeniser that the published preprocessors cannot reproduce, whose vectors would differ silently.
-    """
-    config = read_json_object(path) if path.is_file() else {}
-    do_lower_case = config.get("do_lower_case") is not False
-    if config.get("strip_accents") not in (None, do_lower_case):
-        raise UsageError(f"{path}: strip_accents differs from do_lower_case, which BERT's preprocessor cannot do")
-    if config.get("tokenize_chinese_chars") is False:
-        raise UsageError(f"{path}: tokenize_chinese_chars is false, which BERT's preprocessor cannot do")
-    return do_lower_case
 
 
 def _tensor_files(folder: Path) -> dict[str, Path]:

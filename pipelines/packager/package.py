@@ -15,12 +15,10 @@ from pipelines.packager.sentence_transformers import MODULES_FILE, read_sentence
 class PackageReport:
     """What was packaged. pooling, normalize, max_tokens: None where the source recommends nothing.
 
-    source: the format and path of the checkpoint. parameters: number of trainable weights.
-    notes: what the user has to know, one sentence each.
+    parameters: number of trainable weights. notes: what the user has to know, one sentence each.
     """
 
     output: str
-    source: str
     architecture: str
     layers: int
     width: int
@@ -53,7 +51,6 @@ def package(checkpoint: str, output: str) -> PackageReport:
     architecture = read.architecture
     return PackageReport(
         output=output,
-        source=f"{read.source} {checkpoint}",
         architecture=architecture.family,
         layers=architecture.layers,
         width=architecture.width,

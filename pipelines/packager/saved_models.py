@@ -8,13 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
-from pipelines.encoder.spec import RECOMMENDATION_FILE
+from pipelines.encoder.recommendation import RECOMMENDATION_FILE
+from pipelines.encoder.saved_model import INPUT_NAMES
 from pipelines.errors import StorageError
 from pipelines.packager.checkpoint import Checkpoint
 from pipelines.packager.transformer_encoder import TransformerEncoder
 
 PREPROCESSOR_FOLDER = "preprocess"
-INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 
 
 def write_saved_models(checkpoint: Checkpoint, target: Path) -> None:
@@ -61,14 +61,14 @@ def recommendations(checkpoint: Checkpoint) -> dict[str, Any]:
 def _save_encoder(checkpoint: Checkpoint, folder: Path) -> None:
     encoder = TransformerEncoder(checkpoint.architecture, checkpoint.weights)
     call: Any = encoder.__call__
-    spec = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS}
+    spec = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES}
     for training in (True, False):
         call.get_concrete_function(spec, training=training)
 
-    @tf.function(input_signature=[spec[name] for name in INPUTS])
+    @tf.function(input_signature=[spec[name] for name in INPUT_NAMES])
     def serve(input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         values = (input_word_ids, input_mask, input_type_ids)
-        outputs = call(dict(zip(INPUTS, values, strict=True)), training=False)
+        outputs = call(dict(zip(INPUT_NAMES, values, strict=True)), training=False)
         layers = outputs.pop("encoder_outputs")
         return outputs | {f"encoder_outputs_{layer}": output for layer, output in enumerate(layers)}
 

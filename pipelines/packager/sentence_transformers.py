@@ -9,8 +9,9 @@ from pathlib import Path
 from pipelines.errors import UsageError
 from pipelines.packager.architecture import read_number
 from pipelines.packager.checkpoint import Checkpoint
-from pipelines.packager.hugging_face import TOKENIZER_FILE, read_hugging_face
+from pipelines.packager.hugging_face import read_hugging_face
 from pipelines.packager.json_file import read_json, read_json_object
+from pipelines.packager.tokenizer_config import TOKENIZER_FILE
 
 MODULES_FILE = "modules.json"
 STEPS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])

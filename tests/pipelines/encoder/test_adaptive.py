@@ -9,14 +9,23 @@ SHAPE = (4, 8)
 
 
 class Machine:
-    """A clock that the functions under test move by what they cost."""
+    """A clock that the functions under test move by what they cost. compiled_lives: calls until compiled code fails."""
 
-    def __init__(self, graph_cost=1.0, compiled_cost=0.5, compile_cost=2.0, compiled_offset=0.0, fails=False):
+    def __init__(
+        self,
+        graph_cost=1.0,
+        compiled_cost=0.5,
+        compile_cost=2.0,
+        compiled_offset=0.0,
+        fails=False,
+        compiled_lives=1000,
+    ):
         self.now = 0.0
         self.graph_calls = self.compiled_calls = self.compilations = 0
         self._costs = graph_cost, compiled_cost, compile_cost
         self._offset = compiled_offset
         self._fails = fails
+        self._lives = compiled_lives
         self.function = AdaptiveFunction(self._graph, self._compile, clock=lambda: self.now)
 
     def _graph(self, word_ids, mask, type_ids):
@@ -32,6 +41,8 @@ class Machine:
 
         def compiled(word_ids, mask, type_ids):
             self.compiled_calls += 1
+            if self.compiled_calls > self._lives:
+                raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
             self.now += first.pop() if first else self._costs[1]
             return word_ids.sum(axis=1).astype(np.float32) + self._offset
 
@@ -84,3 +95,25 @@ def test_an_encoder_that_xla_cannot_compile_rightly_stays_a_graph(machine):
     machine.run(100)
     assert machine.function.compiled_shapes == frozenset()
     assert machine.graph_calls == 100
+
+
+def test_compiled_code_that_fails_later_gives_way_to_the_graph_for_good():
+    machine = Machine(compiled_lives=3)
+    machine.run(100)
+    machine.run(100, shape=(2, 16))
+    assert machine.function.compiled_shapes == frozenset()
+    assert (machine.compilations, machine.compiled_calls) == (1, 4)
+
+
+@pytest.mark.parametrize(("offset", "kept"), [(5e-5, 1), (2e-4, 0)])
+@pytest.mark.parametrize("scale", [1, 100])
+def test_compiled_values_may_differ_by_a_ten_thousandth_of_the_largest(offset, kept, scale):
+    values = np.linspace(-scale, scale, 384, dtype=np.float32)[None]
+    function = AdaptiveFunction(
+        lambda *batch: values,
+        lambda shape: lambda *batch: values + np.float32(offset * scale),
+        clock=iter(range(1000)).__next__,
+    )
+    for _ in range(10):
+        function(*[np.ones((1, 8), np.int32)] * 3, full=True)
+    assert len(function.compiled_shapes) == kept

@@ -1,47 +1,31 @@
 """A handle becomes a folder: fetched once, whole or not at all, whoever starts together and whoever dies."""
 
-import io
+import errno
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipelines.encoder.resolve import model_cache, resolve_model
+from pipelines.encoder.resolve import resolve_model
 from pipelines.errors import ModelError
+from tests.pipelines.encoder.archives import archive_of
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("ENCORPUS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def saved_model(tmp_path):
-    folder = tmp_path / "model"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(b"graph")
-    (folder / "assets" / "vocab.txt").write_text("[PAD]\n")
-    return folder
-
-
-def archive_of(folder, inside=""):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        tar.add(folder, arcname=inside or ".")
-    return buffer.getvalue()
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class Hub:
-    """A local server that speaks TF-Hub's protocol: `?tf-hub-format=compressed` answers with the archive."""
+    """A local server that speaks TF-Hub's protocol: `?tf-hub-format=compressed` answers with the archive.
 
-    def __init__(self, archive, gate=None):
+    gate: what the second half of the archive waits for. chunked: whether the answer comes in chunks, of which the last
+    one never comes.
+    """
+
+    def __init__(self, archive, gate=None, chunked=False):
         self.requests = 0
         self.asked = threading.Event()
         hub = self
@@ -53,6 +37,11 @@ class Hub:
                     self.send_error(404)
                     return
                 self.send_response(200)
+                if chunked:
+                    self.send_header("Transfer-Encoding", "chunked")
+                    self.end_headers()
+                    self.wfile.write(b"%x\r\n" % len(archive) + archive[:100])
+                    return
                 self.send_header("Content-Length", str(len(archive)))
                 self.end_headers()
                 self.wfile.write(archive[: len(archive) // 2])
@@ -85,16 +74,21 @@ def resolve_in_process(handle):
     return subprocess.Popen([sys.executable, "-c", code, handle], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_local_folder_is_used_where_it_lies(saved_model):
-    assert resolve_model(str(saved_model)) == saved_model
+@pytest.mark.parametrize("form", ["{}", "{}/", "file://{}", "file://{}/"])
+def test_a_local_folder_is_used_where_it_lies(saved_model, form):
+    assert resolve_model(form.format(saved_model)) == saved_model
 
 
-@pytest.mark.parametrize("inside", ["", "wrapper"])
-def test_a_local_archive_is_unpacked_into_the_cache(saved_model, tmp_path, inside):
+def test_a_folder_below_the_home_is_found(saved_model, monkeypatch):
+    monkeypatch.setenv("HOME", str(saved_model.parent))
+    assert resolve_model("~/model") == saved_model
+
+
+def test_a_local_archive_is_unpacked_into_the_cache(saved_model, tmp_path, cache):
     path = tmp_path / "model.tar.gz"
-    path.write_bytes(archive_of(saved_model, inside))
+    path.write_bytes(archive_of(saved_model))
     folder = resolve_model(str(path))
-    assert folder.is_relative_to(model_cache())
+    assert folder.is_relative_to(cache)
     assert (folder / "assets" / "vocab.txt").read_text() == "[PAD]\n"
 
 
@@ -116,15 +110,6 @@ def test_what_is_cached_works_without_the_network(hub):
     first = resolve_model(f"{hub.url}/google/electra_small/2")
     hub.close()
     assert resolve_model(f"{hub.url}/google/electra_small/2") == first
-
-
-def test_a_folder_at_an_fsspec_uri_is_copied_into_the_cache(saved_model):
-    import fsspec
-
-    memory = fsspec.filesystem("memory")
-    memory.put(f"{saved_model}/", "/models/small/", recursive=True)
-    folder = resolve_model("memory://models/small")
-    assert (folder / "assets" / "vocab.txt").read_text() == "[PAD]\n"
 
 
 def test_many_processes_that_start_together_fetch_once(hub):
@@ -160,36 +145,66 @@ def test_a_lock_file_left_behind_holds_nobody_up(hub, cache):
     assert resolve_model(f"{hub.url}/m/1") == folder
 
 
-def test_a_truncated_archive_leaves_no_half_model(saved_model, tmp_path):
+def test_a_damaged_archive_leaves_no_half_model(saved_model, tmp_path, cache):
     path = tmp_path / "model.tar.gz"
-    path.write_bytes(archive_of(saved_model)[:-40])
+    path.write_bytes(archive_of(saved_model)[:-1])
     with pytest.raises(ModelError, match=r"not a whole \.tar\.gz"):
         resolve_model(str(path))
-    assert [entry for entry in (model_cache() / "models").iterdir() if entry.is_dir()] == []
-
-
-def test_an_archive_that_writes_outside_its_folder_is_refused(tmp_path):
-    path = tmp_path / "evil.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        entry = tarfile.TarInfo("../../escaped")
-        entry.size = 0
-        tar.addfile(entry, io.BytesIO())
-    with pytest.raises(ModelError):
-        resolve_model(str(path))
-    assert not (tmp_path / "cache" / "escaped").exists()
+    assert [entry for entry in (cache / "models").iterdir() if entry.is_dir()] == []
 
 
 @pytest.mark.parametrize(
-    ("handle", "says"),
+    ("handle", "told"),
     [
         ("/nowhere/model", "no such folder"),
-        ("http://127.0.0.1:9/model/1", "cannot be fetched"),
-        ("memory://nothing/here", "not a SavedModel"),
+        ("~nosuchuser/model", "no such folder"),
+        ("file:///nowhere/model", "no such folder"),
+        ("m" * 300, "cannot be read: File name too long"),
+        ("http://127.0.0.1:9/model/1", "cannot be fetched: .*Connection refused"),
+        ("https://tfhub.dev/google/electra small/2", "cannot be fetched: InvalidURL: URL can't contain control"),
+        ("http://[::1", "cannot be fetched: Invalid IPv6 URL"),
+        ("nowhere://models/m", "cannot be fetched: Protocol not known: nowhere"),
     ],
 )
-def test_a_handle_that_leads_nowhere_is_a_model_error(handle, says):
-    with pytest.raises(ModelError, match=says):
+def test_a_handle_that_leads_nowhere_is_told_with_the_reason_in_one_line(handle, told):
+    with pytest.raises(ModelError, match=told) as raised:
         resolve_model(handle)
+    assert str(raised.value).startswith(f"model {handle}: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_server_that_refuses_is_told(hub):
+    with pytest.raises(ModelError, match="the server answered 404"):
+        resolve_model(f"{hub.url}/x.tgz")
+
+
+def test_an_answer_that_breaks_off_leaves_no_half_model(saved_model, cache):
+    hub = Hub(archive_of(saved_model), chunked=True)
+    with pytest.raises(ModelError, match=f"^model {hub.url}/m/1: cannot be fetched: IncompleteRead"):
+        resolve_model(f"{hub.url}/m/1")
+    hub.close()
+    assert [entry for entry in (cache / "models").iterdir() if entry.is_dir()] == []
+
+
+@pytest.mark.parametrize("place", ["/proc/no", "/dev/null"])
+def test_a_cache_that_cannot_be_written_is_named_with_the_variable_that_moves_it(hub, monkeypatch, place):
+    monkeypatch.setenv("ENCORPUS_CACHE", place)
+    with pytest.raises(ModelError, match=f"cannot be fetched into {place}/models: .*; set ENCORPUS_CACHE to a folder"):
+        resolve_model(f"{hub.url}/m/1")
+
+
+def test_a_full_disk_is_named_with_the_variable_that_moves_the_cache(hub, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipelines.encoder.download.shutil.copyfileobj", full)
+    with pytest.raises(ModelError, match="No space left on device; set ENCORPUS_CACHE to a folder that has room"):
+        resolve_model(f"{hub.url}/m/1")
+
+
+def test_no_secret_of_a_url_stands_in_a_file_name(hub, cache):
+    resolve_model(f"{hub.url}/m/1?token=secret")
+    assert not [path for path in cache.rglob("*") if "secret" in path.name]
 
 
 def test_a_checkpoint_is_told_to_be_packaged_first(tmp_path):

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from pipelines.encoder import text_encoder
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
-from pipelines.encoder.tokenizer import UnencodableTextError
-from pipelines.errors import ModelError, UsageError
-from tests.tiny_model import LAYERS, POSITIONS, WIDTH
+from pipelines.errors import ModelError
+from tests.tiny_model import POSITIONS, WIDTH
 
 TOLERANCE = 1e-4
 SHARED = Path(__file__).parents[4] / "shared" / "models"
@@ -159,27 +158,6 @@ def test_identical_texts_are_encoded_once(mean_encoder):
 def test_padding_is_the_share_of_encoded_positions_without_a_token(mean_encoder):
     stats = mean_encoder.encode_tokens(mean_encoder.tokenize(["the zip"])).stats
     assert (stats.tokens, stats.padded_tokens, stats.padding) == (4, 8, 0.5)
-
-
-def test_tokens_tell_lengths_and_what_was_cut(mean_encoder):
-    tokens = mean_encoder.tokenize(["the zip", "the " * 100, ""])
-    assert tokens.lengths.tolist() == [4, POSITIONS, 2]
-    assert tokens.truncated.tolist() == [False, True, False]
-
-
-def test_a_lone_surrogate_is_refused_by_its_place(mean_encoder):
-    with pytest.raises(UnencodableTextError, match=r"text 1: not valid Unicode: a lone surrogate \(U\+D800\)"):
-        mean_encoder.encode(["fine", "broken \ud800"])
-
-
-def test_more_tokens_than_positions_are_refused(tiny_model):
-    with pytest.raises(UsageError, match=f"--max-tokens 65: the model has {POSITIONS} positions"):
-        TextEncoder.load(EncoderSpec(str(tiny_model), max_tokens=65))
-
-
-def test_a_layer_that_is_not_there_is_refused(tiny_model):
-    with pytest.raises(UsageError, match=f"--layers 5: this encoder has {LAYERS}"):
-        TextEncoder.load(EncoderSpec(str(tiny_model), pooling="cls", layers=(5,), max_tokens=16)).encode(["a"])
 
 
 def test_a_preprocessor_is_not_an_encoder(tiny_model):

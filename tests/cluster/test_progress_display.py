@@ -1,0 +1,92 @@
+"""A running job, shown: one line of how far it is, live on a terminal and rarely in a log."""
+
+import io
+import os
+import pty
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster import progress_display as module
+from cluster.console import Console
+from cluster.progress_display import progress_display, progress_line
+from pipelines.job.progress import Snapshot
+
+START = Snapshot(
+    units_done=0,
+    units_planned=None,
+    units_failed=0,
+    rows=0,
+    rejects=0,
+    rows_per_second=0.0,
+    tokens_per_second=0.0,
+    seconds=0.0,
+    seconds_left=None,
+)
+MIDDLE = replace(START, units_done=1200, units_planned=4800, rows=1_200_000)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "line"),
+    [
+        (START, "0 units · 0 rows"),
+        (MIDDLE, "1,200 of 4,800 units · 1,200,000 rows"),
+        (replace(START, units_planned=0), "0 of 0 units · 0 rows"),
+        (
+            replace(MIDDLE, rows_per_second=1234.5, tokens_per_second=56_789.0),
+            "1,200 of 4,800 units · 1,200,000 rows · 1,234 rows/s, 56,789 tokens/s",
+        ),
+        (replace(MIDDLE, seconds_left=200.0), "1,200 of 4,800 units · 1,200,000 rows · 3 min 20 s left"),
+        (replace(MIDDLE, seconds_left=0.0), "1,200 of 4,800 units · 1,200,000 rows · 0 s left"),
+        (replace(MIDDLE, rejects=1000), "1,200 of 4,800 units · 1,200,000 rows · 1,000 rejects"),
+        (replace(MIDDLE, units_failed=2), "1,200 of 4,800 units · 1,200,000 rows · 2 units failed"),
+    ],
+)
+def test_the_line_says_what_is_known(snapshot, line):
+    assert progress_line(snapshot) == line
+
+
+@pytest.fixture
+def streams():
+    """Standard output and error that are no terminal."""
+    return io.StringIO(), io.StringIO()
+
+
+def quiet(streams):
+    """A console over them."""
+    out, err = streams
+    return Console(out, err, Path("log"))
+
+
+def test_a_log_gets_no_line_before_its_time(streams):
+    with progress_display(quiet(streams)) as show:
+        show(MIDDLE)
+    assert streams[1].getvalue() == ""
+
+
+def test_a_log_gets_one_line_each_time_its_time_has_come(streams, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    with progress_display(quiet(streams)) as show:
+        for now in (1029.0, 1030.0, 1031.0, 1059.0, 1061.0):
+            show(replace(MIDDLE, rows=int(now)))
+    rows = [line.split(" · ")[1] for line in streams[1].getvalue().splitlines()]
+    assert rows == ["1,030 rows", "1,061 rows"]
+
+
+def test_results_are_not_mixed_with_progress(streams):
+    with progress_display(quiet(streams)) as show:
+        show(MIDDLE)
+    assert streams[0].getvalue() == ""
+
+
+def test_a_terminal_shows_a_line_that_lives_and_goes():
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        with progress_display(Console(io.StringIO(), terminal, Path("log"))) as show:
+            show(replace(MIDDLE, rows=7))
+        shown = screen.read(1 << 16).decode()
+    assert "loading the encoder" in shown
+    assert "1,200 of 4,800 units · 7 rows" in shown
+    assert shown.rindex("\x1b[2K") > shown.rindex("1,200 of 4,800 units")
