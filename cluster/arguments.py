@@ -17,7 +17,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does; takes `-2,-1` for a value, as it does `-2`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **options, allow_abbrev=False)
         self._negative_number_matcher = re.compile(r"^-\d+(,-?\d+)*$")
 
     def error(self, message: str) -> NoReturn:
@@ -96,12 +96,16 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
 def _corpus_options(parser: argparse.ArgumentParser) -> None:
     corpus = parser.add_argument_group("corpus")
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="files, folders or globs: Parquet, JSON Lines, CSV, text"
+        "inputs",
+        nargs="+",
+        type=_place,
+        metavar="INPUT",
+        help="files, folders or globs: Parquet, JSON Lines, CSV, text",
     )
     corpus.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
     corpus.add_argument("--id-column", metavar="NAME", help="default: an id from file and row position")
     corpus.add_argument(
-        "--keep", type=_names, default=(), metavar="NAME,…", help="columns to carry over into the shards"
+        "--keep", type=_names, default=(), metavar="NAME,...", help="columns to carry over into the shards"
     )
     corpus.add_argument(
         "--shard-rows",
@@ -125,7 +129,7 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
         "--layers",
         type=_integers,
         default=(),
-        metavar="I,…",
+        metavar="I,...",
         help="mean over these encoder_outputs, -1 being the last, instead of sequence_output",
     )
     encoder.add_argument(
@@ -227,6 +231,12 @@ def _pair(text: str) -> tuple[str, object]:
         raise argparse.ArgumentTypeError(f"{text!r}: not valid JSON: {error}") from None
 
 
+def _place(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path; is a variable of the shell not set?")
+    return text
+
+
 def _share(text: str) -> float:
     try:
         number = float(text)
@@ -238,8 +248,8 @@ def _share(text: str) -> float:
 
 
 def _workers(text: str) -> tuple[int, int]:
-    least, _, most = text.partition(":")
-    bounds = _count(least), _count(most or least)
+    least, colon, most = text.partition(":")
+    bounds = _count(least), _count(most if colon else least)
     if bounds[0] > bounds[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
     return bounds

@@ -3,6 +3,7 @@
 Exit status: 0 all embedded; 1 failed; 2 usage; 3 finished, but some rows or files were rejected; 130 interrupted.
 """
 
+import os
 import signal
 import sys
 import traceback
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
     except EncorpusError as error:
-        sys.stderr.write(f"encorpus: {error}\n")
+        print(f"encorpus: {error}", file=sys.stderr)  # noqa: T201  there is no console yet
         return error.exit_status
     signal.signal(signal.SIGTERM, _interrupt)
     with quiet_console(arguments.command) as console:
@@ -48,9 +49,17 @@ def _run(command: str, arguments: object, console: Console) -> int:
         return 1
 
 
+def program() -> None:
+    """The installed command. After an interruption nothing is waited for: Ray's threads may be anywhere."""
+    status = main()
+    if status == INTERRUPTED:
+        os._exit(status)
+    sys.exit(status)
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -43,12 +43,11 @@ def _value(where: str, value: object, action: argparse.Action) -> object:
         if not isinstance(value, dict):
             raise UsageError(f"{where} is a table, such as anon = true below [{action.option_strings[0][2:]}]")
         return list(value.items())
-    several = value if isinstance(value, list) else [value]
-    if any(
-        isinstance(one, bool | dict | list) or (isinstance(one, str) and one != value and "," in one) for one in several
-    ):
+    if value == []:
+        return action.default
+    text = value if action.type is None else _as_on_the_command_line(value)
+    if not isinstance(text, str):
         raise UsageError(f"{where} cannot be {value!r}")
-    text = ",".join(map(str, several))
     if action.choices is not None and text not in action.choices:
         raise UsageError(f"{where} = {text!r}: one of {', '.join(action.choices)}")
     try:
@@ -60,7 +59,7 @@ def _value(where: str, value: object, action: argparse.Action) -> object:
 def _as_on_the_command_line(value: object) -> str | None:
     """The value's text, a list joined by commas; None for what no text stands for."""
     several = value if isinstance(value, list) else [value]
-    if any(isinstance(one, bool | dict | list) for one in several):
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float) for one in several):
         return None
     if isinstance(value, list) and any("," in str(one) for one in several):
         return None

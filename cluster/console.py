@@ -41,8 +41,9 @@ class Console:
 def quiet_console(command: str) -> Iterator[Console]:
     """Points this process's standard output and error, native code's too, at a log file for the time of a command."""
     log = _log_file(command)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _open_if_closed(1)
+    _open_if_closed(2)
+    _flush_python()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     err = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
     sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -52,12 +53,28 @@ def quiet_console(command: str) -> Iterator[Console]:
     try:
         yield Console(out, err, log)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush_python()
         out.flush()
         err.flush()
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
+
+
+def _open_if_closed(descriptor: int) -> None:
+    """A stream that the caller closed leads nowhere, instead of into the next file that happens to be opened."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != descriptor:
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+
+
+def _flush_python() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where the caller closed it
+            stream.flush()
 
 
 def _print_while_read(line: str, stream: TextIO) -> None:
@@ -72,8 +89,8 @@ def _print_while_read(line: str, stream: TextIO) -> None:
 
 def _log_file(command: str) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{command}-{os.getpid()}.log"
-    folder = cache_folder() / "logs"
     try:
+        folder = cache_folder() / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         for old in sorted(folder.glob("*.log"))[:-LOGS_KEPT]:
             old.unlink(missing_ok=True)

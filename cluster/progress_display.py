@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
+
+from rich.console import Console as RichConsole
+from rich.live import Live
+from rich.spinner import Spinner
 
 from cluster.console import Console
 from cluster.numbers import duration
@@ -13,7 +17,9 @@ QUIET_SECONDS = 30
 
 
 class Display(Protocol):
-    """Shows how far a job is."""
+    """Shows how far a job is: its plan in a line that stays, then its progress."""
+
+    def begin(self, plan: str) -> None: ...
 
     def __call__(self, snapshot: Snapshot) -> None: ...
 
@@ -21,22 +27,34 @@ class Display(Protocol):
 @contextmanager
 def progress_display(console: Console) -> Iterator[Display]:
     """The display that suits the console, for the time of a job."""
-    if not console.interactive:
-        yield _QuietLines(console)
-        return
-    from rich.console import Console as RichConsole
-    from rich.live import Live
-    from rich.spinner import Spinner
+    with ExitStack() as ending:
+        yield _LiveLine(console, ending) if console.interactive else _QuietLines(console)
 
-    spinner = Spinner("dots", "loading the encoder")
-    with Live(spinner, console=RichConsole(file=console.err), refresh_per_second=8, transient=True):
-        yield lambda snapshot: spinner.update(text=progress_line(snapshot))
+
+class _LiveLine:
+    """A line of a terminal that changes in place, and is gone at the end."""
+
+    def __init__(self, console: Console, ending: ExitStack) -> None:
+        self._console = console
+        self._ending = ending
+        self._spinner = Spinner("dots", "loading the encoder")
+
+    def begin(self, plan: str) -> None:
+        self._console.note(plan)
+        terminal = RichConsole(file=self._console.err)
+        self._ending.enter_context(Live(self._spinner, console=terminal, refresh_per_second=8, transient=True))
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        self._spinner.update(text=progress_line(snapshot))
 
 
 class _QuietLines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next = time.monotonic() + QUIET_SECONDS
+
+    def begin(self, plan: str) -> None:
+        self._console.note(plan)
 
     def __call__(self, snapshot: Snapshot) -> None:
         if time.monotonic() >= self._next:

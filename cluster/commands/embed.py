@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Embeds and tells the exit status: 0 all, 1 some units failed, 3 some rows or files were rejected."""
     job = job_of(arguments)
     with progress_display(console) as display:
-        summary = embed(job, on_plan=lambda prepared: console.note(_plan_line(prepared)), on_progress=display)
+        summary = embed(job, on_plan=lambda prepared: display.begin(_plan_line(prepared)), on_progress=display)
     for line in _summary_lines(summary):
         console.print(line)
     if summary.failures:
@@ -46,9 +46,10 @@ def _summary_lines(summary: Summary) -> Iterator[str]:
         seconds = f"{duration(progress.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
         yield f"embedded {count(progress.rows, 'row')} in {seconds}"
         if progress.rows_per_second:
+            a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9
+            operations = f", {a_second:,.0f} GFLOP/s a worker" if stats.flop else ""
             yield (
-                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s,"
-                f" {stats.flop / max(stats.seconds, 1e-9) / 1e9:,.0f} GFLOP/s a worker;"
+                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
                 f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
             )
     yield from _reject_lines(summary)
@@ -62,6 +63,9 @@ def _summary_lines(summary: Summary) -> Iterator[str]:
 
 
 def _reject_lines(summary: Summary) -> Iterator[str]:
+    whole = summary.manifest
+    if whole is not None and whole.rejects and not summary.reasons:
+        yield f"{count(whole.rejects, 'reject')} of earlier runs, kept in {summary.output}/_encorpus/rejects"
     if summary.reasons:
         yield f"{count(sum(summary.reasons.values()), 'reject')}, kept in {summary.output}/_encorpus/rejects:"
         ranked = sorted(summary.reasons.items(), key=lambda item: -item[1])

@@ -32,9 +32,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _committed(found: Status) -> str:
-    truncated = f", {found.truncated:,} of them cut at the maximum" if found.truncated else ""
-    held = f"{count(found.rows, 'row')}, {count(found.tokens, 'token')}, {size(found.bytes)}"
-    return f"{count(found.committed, 'unit')}: {held}{truncated}"
+    truncated = f" ({found.truncated:,} of them cut at the maximum)" if found.truncated else ""
+    held = f"{count(found.rows, 'row')}{truncated}, {count(found.tokens, 'token')}, {size(found.bytes)}"
+    return f"{count(found.committed, 'unit')}: {held}"
 
 
 def _missing(found: Status) -> str:

@@ -83,6 +83,13 @@ def resolve_spec(spec: EncoderSpec, storage_options: Mapping[str, Any] | None = 
     Raises ModelError when a handle leads to no SavedModel, and UsageError when the spec asks for more tokens or other
     layers than the model is known to have. What only loading it can tell, loading it checks.
     """
+    try:
+        return _settled(spec, storage_options)
+    except OSError as error:
+        raise ModelError(f"model {spec.model}: cannot be read: {reason_of(error)}") from error
+
+
+def _settled(spec: EncoderSpec, storage_options: Mapping[str, Any] | None) -> ResolvedSpec:
     model_folder = resolve_model(spec.model, storage_options)
     advice = recommendation(model_folder)
     preprocessor_folder = _preprocessor_folder(spec, model_folder, advice, storage_options)
@@ -94,15 +101,12 @@ def resolve_spec(spec: EncoderSpec, storage_options: Mapping[str, Any] | None = 
     normalize = bool(advice.normalize) and pooling != "sequence" if spec.normalize is None else spec.normalize
     if advice.layers is not None:
         check_layers(spec.layers, advice.layers)
-    try:
-        max_tokens = _settle_max_tokens(spec, advice, longest_text(model_folder))
-        hashed = {
-            "model": folder_digest(model_folder),
-            "preprocessor": folder_digest(preprocessor_folder) if preprocessor_folder else None,
-            **_deciding_options(spec, pooling, normalize, max_tokens),
-        }
-    except OSError as error:
-        raise ModelError(f"model {spec.model}: cannot be read: {reason_of(error)}") from error
+    max_tokens = _settle_max_tokens(spec, advice, longest_text(model_folder))
+    hashed = {
+        "model": folder_digest(model_folder),
+        "preprocessor": folder_digest(preprocessor_folder) if preprocessor_folder else None,
+        **_deciding_options(spec, pooling, normalize, max_tokens),
+    }
     fingerprint = hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
     return ResolvedSpec(spec, pooling, normalize, max_tokens, model_folder, preprocessor_folder, fingerprint)
 

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +34,7 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     if address:
         _require_answer(address)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -41,6 +44,9 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
         if address:
             raise UsageError(f"--address {address}: no Ray cluster answers there ({_first_line(error)})") from None
         raise EncorpusError(f"Ray does not start on this machine: {_first_line(error)}") from error
+    if threading.current_thread() is threading.main_thread():
+        # Ray puts a handler of its own in the place of the caller's.
+        signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield
     finally:

@@ -271,3 +271,13 @@ def test_what_is_missing_or_unknown_is_one_line(words, told):
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith("--help`")
+
+
+def test_abbreviations_are_refused():
+    with pytest.raises(UsageError):
+        parse(["embed", "corpus", "--mod", "model"])
+
+
+def test_a_range_of_workers_has_both_ends():
+    with pytest.raises(UsageError):
+        parse(["embed", "c", "--workers", "1:"])

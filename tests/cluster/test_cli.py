@@ -128,3 +128,10 @@ def test_a_reader_that_goes_away_is_no_trouble(mixed):
     with os.fdopen(writing, "wb") as pipe:
         done = subprocess.run([ENCORPUS, "status", mixed.output], stdout=pipe, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["embed", "plan"])
+def test_help_in_a_locale_that_is_not_utf8(command):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([ENCORPUS, command, "--help"], capture_output=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")

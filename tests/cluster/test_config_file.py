@@ -2,6 +2,7 @@
 
 import pytest
 
+from cluster.arguments import parse
 from tests.cluster.command_line import encorpus
 
 
@@ -86,6 +87,10 @@ def test_an_unknown_name(command, content, name, config):
         ("keep = ['title,url']", "keep"),
         ("keep = {title = 1}", "keep"),
         ("output = true", "output"),
+        ("output = 2020-01-01", "output"),
+        ("text-column = ['a', 'b']", "text-column"),
+        ("text-column = 5", "text-column"),
+        ("model = ['a']", "model"),
         ("pooling = 'sum'", "pooling"),
         ("pooling = ['mean', 'max']", "pooling"),
         ("dtype = 16", "dtype"),
@@ -96,3 +101,9 @@ def test_an_unknown_name(command, content, name, config):
 def test_a_wrong_value(content, option, config):
     path = config(content)
     assert refusal(path).startswith(f"encorpus: --config {path}: {option}")
+
+
+@pytest.mark.parametrize("option", ["keep", "layers"])
+def test_an_empty_list_is_as_nothing_said(option, config):
+    arguments = parse(["embed", "corpus", "--config", str(config(f"{option} = []"))])
+    assert getattr(arguments, option) == ()

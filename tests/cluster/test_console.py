@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.console import LOGS_KEPT
+from tests.cluster.command_line import ENCORPUS
 
 # Libraries' chatter of every kind, between our own lines.
 TALK = """
@@ -124,3 +125,10 @@ def test_a_real_command_says_nothing_but_its_own_lines(clean):
     done = subprocess.run(words, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_standard_stream_may_be_closed(closed, tmp_path):
+    done = subprocess.run(["sh", "-c", f'exec "$0" status "$1" {closed}', ENCORPUS, tmp_path], capture_output=True)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr

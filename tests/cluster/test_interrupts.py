@@ -134,3 +134,19 @@ def test_sigterm_ends_another_command_without_that_advice(tiny_model, tmp_path):
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=WAIT_SECONDS)
     assert (process.returncode, err) == (130, "encorpus plan: interrupted\n")
+
+
+def test_sigterm_while_ray_is_up_means_the_same(tiny_model, tmp_path):
+    done = interrupt(job(tmp_path, tiny_model), lambda process: process.send_signal(signal.SIGTERM))
+    assert (done.status, done.survivors) == (130, [])
+    assert done.screen.splitlines()[-1].endswith(GO_ON)
+
+
+def test_the_plan_stands_on_a_line_of_its_own(tiny_model, tmp_path):
+    screen, terminal = pty.openpty()
+    with running(job(tmp_path, tiny_model), stdout=subprocess.DEVNULL, stderr=terminal) as process:
+        os.close(terminal)
+        shown = read_screen(screen, until="units to do")
+        process.kill()
+    os.close(screen)
+    assert re.search(r"(^|\n|\r|\x1b\[2K)1 file, ", shown)

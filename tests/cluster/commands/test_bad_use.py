@@ -241,3 +241,9 @@ def test_more_gpus_than_there_are(places, ray_session):
     finished = encorpus(*words)
     assert finished.status == 2
     assert finished.last_line.startswith("encorpus embed: --gpus-per-worker 64: Ray sees ")
+
+
+def test_an_empty_input_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("x\n")
+    assert encorpus("plan", "").status == 2

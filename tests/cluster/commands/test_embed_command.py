@@ -139,3 +139,7 @@ def test_the_installed_command_with_its_options_in_a_file(tiny_model, tmp_path):
     assert list(first) == ["id", "topic", "tokens", "truncated", "embedding"]
     assert (first["id"], first["topic"]) == (0, "parquet")
     assert sum(number**2 for number in first["embedding"]) == pytest.approx(1, abs=1e-2)
+
+
+def test_a_rerun_tells_of_the_rejects_of_earlier_runs(mixed):
+    assert "3 rejects" in mixed.again().out

@@ -8,10 +8,11 @@ import sys
 import pytest
 
 from pipelines.encoder.folder_digest import folder_digest
+from pipelines.encoder.saved_model_file import fixed_length
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import ModelError, UsageError
-from tests.pipelines.encoder.fake_encoders import save_plain
+from tests.pipelines.encoder.fake_encoders import NAMES, FakeEncoder, save, save_plain, specs
 from tests.tiny_model import LAYERS, POSITIONS
 
 
@@ -74,6 +75,13 @@ def test_a_file_that_cannot_be_read_is_named(model):
         fingerprint(model)
 
 
+def test_a_preprocessor_that_cannot_be_read_is_named(model):
+    (model / "preprocess" / "saved_model.pb").unlink()
+    (model / "preprocess" / "saved_model.pb").symlink_to("/proc/self/mem")
+    with pytest.raises(ModelError, match=f"^model {model}: cannot be read: Input/output error"):
+        fingerprint(model)
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -121,6 +129,13 @@ def test_texts_are_cut_where_the_snippet_cuts_them_or_where_the_model_ends(tiny_
     assert resolved.max_tokens == most
     tokens = TextEncoder.load_resolved(resolved).tokenize(["the " * 500])
     assert tokens.lengths.tolist() == [most]
+
+
+def test_the_only_length_of_a_list_model_is_found_too(tmp_path):
+    encoder = FakeEncoder()
+    given = [specs(length=32)[name] for name in NAMES]
+    save(encoder, lambda inputs: list(encoder.encode(inputs[0]).values()), tmp_path / "model", ((given,), {}))
+    assert fixed_length(tmp_path / "model") == 32
 
 
 def test_a_recommendation_beyond_the_positions_stops_at_them(model):
