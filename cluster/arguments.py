@@ -123,7 +123,7 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
     encoder.add_argument(
         "--pooling",
         choices=POOLINGS,
-        help="default: what the model recommends, else pooled",
+        help="default: what the model recommends, else pooled, or mean with --layers",
     )
     encoder.add_argument(
         "--layers",

@@ -13,7 +13,7 @@ from types import FrameType
 
 from cluster.arguments import parse
 from cluster.console import Console, quiet_console
-from pipelines.errors import EncorpusError
+from pipelines.errors import EncorpusError, first_line
 
 INTERRUPTED = 130
 
@@ -42,10 +42,8 @@ def _run(command: str, arguments: object, console: Console) -> int:
         return INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        first = (str(error).strip().splitlines() or [""])[0][:200]
-        console.note(
-            f"encorpus {command}: internal error: {type(error).__name__}: {first} (the trace is in {console.log})"
-        )
+        what = f"{type(error).__name__}: {first_line(error)}"
+        console.note(f"encorpus {command}: internal error: {what} (the trace is in {console.log})")
         return 1
 
 

@@ -1,5 +1,6 @@
 """Where this machine keeps what can be made again: fetched models, logs."""
 
+import functools
 import os
 import stat
 import tempfile
@@ -25,8 +26,12 @@ def _expanded(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111
 
 
+@functools.cache
 def _temporary_folder() -> Path:
-    """A folder of this user alone: models are code, so what someone else has laid there is not used."""
+    """A folder of this user alone: models are code, so what someone else has laid there is not used.
+
+    Where the usual name is taken, the folder is this process's own.
+    """
     folder = Path(tempfile.gettempdir()) / f"encorpus-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

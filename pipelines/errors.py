@@ -12,6 +12,11 @@ trace for one. Any other exception is a defect of encorpus.
 """
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, as far as it fits a line of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 class EncorpusError(Exception):
     """The work failed. The message names the file, row or option, and what to do about it."""
 

@@ -1,4 +1,6 @@
-"""Where bytes lie: local files, and through fsspec any object store; the only module that opens either.
+"""Where bytes lie: local files, and through fsspec any object store.
+
+Nothing else opens either, but for models, which `encoder/remote.py` copies as whole folders.
 
 Every OSError becomes a StorageError of one line that names the URI, here and while reading an opened file.
 """
@@ -202,9 +204,13 @@ class _StoredFile(io.RawIOBase):
 
 
 def _remote_entry(fs: Any, info: Mapping[str, Any]) -> FileEntry:
+    return FileEntry(fs.unstrip_protocol(info["name"]), info["size"] or 0, version_of(info))
+
+
+def version_of(info: Mapping[str, Any]) -> str:
+    """What a filesystem says of a file that changes whenever its content does; empty where it says nothing."""
     stamp = next((info[key] for key in VERSION_KEYS if info.get(key) is not None), "")
-    version = stamp.isoformat() if isinstance(stamp, datetime) else str(stamp).strip('"')
-    return FileEntry(fs.unstrip_protocol(info["name"]), info["size"] or 0, version)
+    return stamp.isoformat() if isinstance(stamp, datetime) else str(stamp).strip('"')
 
 
 @contextmanager
@@ -215,7 +221,8 @@ def _one_line_errors(uri: str, verb: str) -> Iterator[None]:
         raise
     except OSError as error:
         if verb == "write" and error.errno in FULL:
-            raise StorageFullError(f"{uri}: cannot write: {_cause(error)}; make room and run again") from error
+            remedy = "make it writable" if error.errno == errno.EROFS else "make room"
+            raise StorageFullError(f"{uri}: cannot write: {_cause(error)}; {remedy} and run again") from error
         raise StorageError(f"{uri}: cannot {verb}: {_cause(error)}") from error
     except Exception as error:  # each store's library has errors of its own: no credentials, no such endpoint
         if local_path(uri) is not None:

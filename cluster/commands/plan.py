@@ -9,7 +9,7 @@ from cluster.numbers import count, duration, size
 from pipelines.corpus.plan import Plan, make_plan
 from pipelines.job.cores import usable_cores
 from pipelines.job.estimate import Estimate, estimate, estimated_rows, sample
-from pipelines.job.prepare import CPU_SHARD_ROWS, GPU_SHARD_ROWS
+from pipelines.job.prepare import default_shard_rows
 
 SHOWN_BROKEN = 5
 
@@ -17,9 +17,10 @@ SHOWN_BROKEN = 5
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Plans; with a model, also tokenises a sample and probes the encoder."""
     storage, columns = storage_of(arguments), columns_of(arguments)
-    shard_rows = arguments.shard_rows or (GPU_SHARD_ROWS if arguments.gpus_per_worker else CPU_SHARD_ROWS)
+    shard_rows = arguments.shard_rows or default_shard_rows(arguments.pooling, arguments.gpus_per_worker)
     plan = make_plan(arguments.inputs, columns, shard_rows, storage)
-    sampled = sample(plan, columns, storage)
+    known = all(file.rows is not None or file.error for file in plan.files)
+    sampled = sample(plan, columns, storage) if arguments.model or not known else []
     rows = estimated_rows(plan, sampled)
     for line in _plan_lines(plan, rows):
         console.print(line)
@@ -28,13 +29,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         return 0
     from pipelines.encoder.text_encoder import TextEncoder
 
-    threads = None if arguments.gpus_per_worker else 1
+    gpus = arguments.gpus_per_worker
+    workers = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
+    threads = None if gpus else max(1, usable_cores() // workers)
     encoder = TextEncoder.load(encoder_of(arguments), threads, storage.options)
     found = estimate(sampled, encoder)
     if found is None:
         console.print("no texts to sample")
         return 0
-    workers = arguments.workers[1] if arguments.workers else usable_cores()
     for line in _estimate_lines(plan, rows, workers, found, encoder.resolved.max_tokens):
         console.print(line)
     return 0

@@ -22,7 +22,7 @@ def unpack(archive: IO[bytes], folder: Path, handle: str) -> None:
             # tar stops at its own end mark; the checksum of the whole stands behind that.
             while content.read(1 << 20):
                 pass
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, OverflowError, ValueError) as error:
         raise ModelError(f"model {handle}: not a whole .tar.gz archive ({error})") from None
     _lift_single_folder(folder)
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.func_graph import FuncGraph
-from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +67,9 @@ class _FlatGraph:
                 self._nodes[name] = node
 
     def _add_call(self, function: Any, name: str, inputs: list[str]) -> None:
+        # Of TensorFlow's own modules, which may move: then nothing is counted, and models still load.
+        from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+
         body, flat_names = function_def_to_graph_def(function)
         parameters = [argument.name for argument in function.signature.input_arg]
         self._add(body.node, f"{name}/", dict(zip(parameters, inputs, strict=True)))
@@ -102,6 +103,8 @@ def _result(name: str) -> str:
 def _cost(traced: Any, nodes: Any, length: int) -> int:
     """The operations of all products among the nodes, for one row of a length."""
     names = {node.name for node in nodes.node}
+    from tensorflow.python.framework.func_graph import FuncGraph
+
     with FuncGraph("laid_out").as_default() as graph:
         inputs = [tf.compat.v1.placeholder(tf.int32, [1, length]) for _ in range(3)]
         # Identity brings an eager variable's handle into this graph, and with it the variable's shape.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
 from pipelines.errors import ModelError
-from pipelines.storage import VERSION_KEYS
+from pipelines.storage import version_of
 
 
 class RemoteModel:
@@ -37,7 +37,7 @@ class RemoteModel:
             raise ModelError(f"model {self._uri}: {missing}") from None
         if not self._is_archive:
             files = self._fs.find(self._path, detail=True).values()
-        return json.dumps(sorted([file["name"], file["size"], _stamp(file)] for file in files))
+        return json.dumps(sorted([file["name"], file["size"], version_of(file)] for file in files))
 
     def copy_to(self, folder: Path) -> None:
         """Copies the folder, or unpacks the archive."""
@@ -46,7 +46,3 @@ class RemoteModel:
                 unpack(archive, folder, self._uri)
         else:
             self._fs.get(f"{self._path}/", f"{folder}/", recursive=True)
-
-
-def _stamp(file: Mapping[str, Any]) -> str:
-    return str(next((file[key] for key in VERSION_KEYS if file.get(key) is not None), ""))

@@ -42,9 +42,12 @@ def _told(folder: Path, ask: Callable[[memoryview], int | None]) -> int | None:
     """What is found in the graph of objects. A broken file tells nothing: loading it will say what is wrong with it."""
     data = memoryview((folder / "saved_model.pb").read_bytes())
     try:
-        return next((found for graph in _values(data, *OBJECT_GRAPH) if (found := ask(graph))), None)
-    except (ValueError, LookupError, TypeError, StopIteration):
-        return None
+        for graph in _values(data, *OBJECT_GRAPH):
+            if found := ask(graph):
+                return found
+    except (ValueError, LookupError, TypeError, StopIteration, OverflowError):
+        pass
+    return None
 
 
 def _positions(graph: memoryview) -> int | None:

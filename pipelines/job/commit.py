@@ -47,7 +47,11 @@ def commit_unit(
             encorpus_version=encorpus_version(),
         ),
     )
+    rejects_uri = output.rejects_uri(rows.unit)
     if rows.rejects.num_rows:
-        output.storage.write_atomic(output.rejects_uri(rows.unit), rejects_bytes(rows.rejects))
+        output.storage.write_atomic(rejects_uri, rejects_bytes(rows.rejects))
+    else:
+        # An earlier attempt may have had some: a vector is finite or not by the machine's leave, too.
+        output.storage.delete(rejects_uri)
     output.storage.write_atomic(output.shard_uri(rows.unit), data)
     return info

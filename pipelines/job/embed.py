@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.encoder.stats import EncodeStats
 from pipelines.errors import EncorpusError, UsageError
 from pipelines.job.cores import usable_cores
-from pipelines.job.pool_size import no_larger_than, worker_bounds
+from pipelines.job.pool_size import no_larger_than, pool_size
 from pipelines.job.prepare import Job, Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
@@ -93,12 +93,12 @@ def _records(prepared: Prepared) -> Generator[Record]:
         return
     # Ray takes seconds to import, and a job that is done already needs none.
     from pipelines.job.pool import run_tasks
-    from pipelines.job.session import capacity, ray_session
+    from pipelines.job.session import nodes_with, ray_session
     from pipelines.job.worker import WorkOrder
 
     job = prepared.job
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
-        asked = worker_bounds(job.workers, job.gpus_per_worker, capacity("CPU"), capacity("GPU"))
+        asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
         tasks = tasks_for(prepared.remaining, asked.most)
         order = WorkOrder(
             encoder=job.encoder,

@@ -42,14 +42,13 @@ def embedded_rows(file: CorpusFile, rows: UnitRows, tokens: "Tokens", encoded: "
             f"{rows.unit.name} of {file.uri}: all {len(finite)} vectors are NaN or infinite; check the model with "
             "`encorpus check`, or compute with --precision float32"
         )
-    kept = [vectors for vectors, good in zip(encoded.vectors, finite, strict=True) if good]
     return EmbeddedRows(
         rows=replace(
             rows, table=rows.table.filter(pa.array(finite)), rejects=_with_rejects(file, rows, np.flatnonzero(~finite))
         ),
         tokens=lengths[finite],
         truncated=truncated[finite],
-        vectors=encoded.vectors[finite] if isinstance(encoded.vectors, np.ndarray) else kept,
+        vectors=_at(encoded.vectors, finite),
     )
 
 
@@ -58,6 +57,13 @@ def _finite(vectors: Vectors) -> np.ndarray:
     if isinstance(vectors, np.ndarray):
         return np.asarray(np.isfinite(vectors).all(axis=1))
     return np.array([np.isfinite(states).all() for states in vectors], bool)
+
+
+def _at(vectors: Vectors, chosen: np.ndarray) -> Vectors:
+    """Those of the rows for which chosen, bool [n], is true."""
+    if isinstance(vectors, np.ndarray):
+        return vectors[chosen]
+    return [states for states, good in zip(vectors, chosen, strict=True) if good]
 
 
 def _with_rejects(file: CorpusFile, rows: UnitRows, places: np.ndarray) -> pa.Table:

@@ -26,8 +26,8 @@ PROBE_ROWS = 250
 @dataclass(frozen=True)
 class Estimate:
     """sampled: rows tokenised. tokens: mean a row after truncation. truncated: share of the rows, 0 to 1.
-    longest: tokens of the 50th, 90th and 99th percentile row. rows_per_second: of one worker like this process.
-    bytes_per_row: of the vectors in a shard."""
+    percentiles: tokens of the 50th, 90th and 99th percentile row. padding: share of the encoded positions, 0 to 1.
+    rows_per_second: of one worker like this process. bytes_per_row: of the vectors in a shard."""
 
     sampled: int
     tokens: float
@@ -74,15 +74,11 @@ def sample(plan: Plan, columns: Columns, storage: Storage) -> list[UnitRows]:
 
 def estimated_rows(plan: Plan, sampled: Sequence[UnitRows]) -> int:
     """Rows of the files that are not streamed; where only reading would tell, by the sample's mean bytes a row."""
-    by_bytes = [part for part in sampled if plan.files[part.unit.file].rows is None and part.stop > part.start]
-    read = sum(part.table.num_rows + part.rejects.num_rows for part in by_bytes if not _streamed(plan, part))
-    size = sum(part.stop - part.start for part in by_bytes if not _streamed(plan, part))
-    unknown = sum(file.size for file in plan.files if file.rows is None and file.bounds is not None)
-    return sum(file.rows or 0 for file in plan.files) + (round(unknown * read / size) if size else 0)
-
-
-def _streamed(plan: Plan, part: UnitRows) -> bool:
-    return plan.files[part.unit.file].streamed
+    unknown = {file.number: file.size for file in plan.files if file.rows is None and file.bounds is not None}
+    by_bytes = [part for part in sampled if part.unit.file in unknown]
+    read = sum(part.table.num_rows + part.rejects.num_rows for part in by_bytes)
+    size = sum(part.stop - part.start for part in by_bytes)
+    return sum(file.rows or 0 for file in plan.files) + (round(sum(unknown.values()) * read / size) if size else 0)
 
 
 def _in_turn(sampled: Sequence[UnitRows]) -> Iterator[str]:

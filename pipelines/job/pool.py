@@ -9,7 +9,7 @@ from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.errors import EncorpusError
+from pipelines.errors import EncorpusError, first_line
 from pipelines.job.attempts import AttemptCount, RemoteAttempts
 from pipelines.job.pool_size import PoolSize
 from pipelines.job.record import Record, records_of
@@ -74,9 +74,9 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
             yield from records_of(table)
     except RayError as error:
         cause = getattr(error, "cause", None) or error
-        reason = (str(cause).strip().splitlines() or [""])[0][:300]
+        reason = f"{type(cause).__name__}: {first_line(cause)}"
         raise EncorpusError(
-            f"the pool of workers broke down: {type(cause).__name__}: {reason}; run the same command again to resume"
+            f"the pool of workers broke down: {reason}; run the same command again to resume"
         ) from error
 
 

@@ -1,16 +1,9 @@
 """How many workers a pool has and what each of them gets, from what was asked for and what the cluster has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What a cluster has of CPUs or GPUs: in all, and on the node that has most."""
-
-    total: float
-    largest: float
 
 
 @dataclass(frozen=True)
@@ -23,21 +16,29 @@ class PoolSize:
     gpus_per_worker: float
 
 
-def worker_bounds(workers: tuple[int, int] | None, gpus_per_worker: float, cpus: Capacity, gpus: Capacity) -> PoolSize:
+def pool_size(
+    workers: tuple[int, int] | None, gpus_per_worker: float, cpus: Sequence[float], gpus: Sequence[float]
+) -> PoolSize:
     """The pool that was asked for; where no number was, a worker a GPU, or a CPU core.
 
-    Workers without a GPU share the cores evenly. Raises UsageError where no node has the GPUs of one worker.
+    cpus, gpus: of each node. Workers without a GPU share the cores evenly, as far as they fit the nodes. Raises
+    UsageError where no node has the GPUs of one worker.
     """
-    if gpus_per_worker > gpus.largest:
-        raise UsageError(
-            f"--gpus-per-worker {gpus_per_worker:g}: Ray sees no node with more than {gpus.largest:g} GPUs"
-        )
-    room = gpus.total / gpus_per_worker if gpus_per_worker else cpus.total
-    least, most = workers or (max(1, int(room)),) * 2
-    cores = 1 if gpus_per_worker else max(1, int(min(cpus.largest, cpus.total // most)))
-    return PoolSize(least, most, cores, gpus_per_worker)
+    if gpus_per_worker and not _places(gpus, gpus_per_worker):
+        most = f"{max(gpus, default=0):g} GPUs"
+        raise UsageError(f"--gpus-per-worker {gpus_per_worker:g}: Ray sees no node with more than {most}")
+    room = _places(gpus, gpus_per_worker) if gpus_per_worker else int(sum(cpus))
+    least, most_workers = workers or (max(1, room),) * 2
+    shares = range(int(max(cpus, default=1)), 1, -1)
+    cores = 1 if gpus_per_worker else next((n for n in shares if _places(cpus, n) >= most_workers), 1)
+    return PoolSize(least, most_workers, cores, gpus_per_worker)
 
 
 def no_larger_than(size: PoolSize, tasks: int) -> PoolSize:
     """The pool without workers that would have nothing to do."""
     return PoolSize(min(size.least, tasks), min(size.most, tasks), size.cpus_per_worker, size.gpus_per_worker)
+
+
+def _places(nodes: Sequence[float], each: float) -> int:
+    """How many workers fit the nodes."""
+    return sum(int(node / each + 1e-9) for node in nodes)

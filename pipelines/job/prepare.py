@@ -79,7 +79,8 @@ def prepare(job: Job) -> Prepared:
     committed = _committed_to(output, job.inputs)
     before = _plan_bytes(output)
     theirs = load_planned(output) if committed else None
-    shard_rows = job.shard_rows or (theirs.job.shard_rows if theirs else default_shard_rows(job, resolved))
+    usual = default_shard_rows(resolved.pooling, job.gpus_per_worker)
+    shard_rows = job.shard_rows or (theirs.job.shard_rows if theirs else usual)
     ours = _job_file(job, resolved, shard_rows)
     if theirs is None:
         plan = make_plan(job.inputs, job.columns, shard_rows, job.storage)
@@ -90,15 +91,16 @@ def prepare(job: Job) -> Prepared:
     save_job_file(output, ours)
     left = remaining(plan, committed, output)
     if not left.nothing:
-        _clean(output, committed, plan, theirs.plan if theirs else None)
+        before_plan = theirs.plan if theirs else None
+        _clean(output, committed, plan, plan if data == before else before_plan)
     return Prepared(job, resolved, plan, plan_digest(data), output, len(committed), left)
 
 
-def default_shard_rows(job: Job, resolved: ResolvedSpec) -> int:
+def default_shard_rows(pooling: str | None, gpus_per_worker: float) -> int:
     """Rows of a unit, about, where nobody says how many."""
-    if resolved.pooling == "sequence":
+    if pooling == "sequence":
         return SEQUENCE_SHARD_ROWS
-    return GPU_SHARD_ROWS if job.gpus_per_worker else CPU_SHARD_ROWS
+    return GPU_SHARD_ROWS if gpus_per_worker else CPU_SHARD_ROWS
 
 
 def plan_digest(data: bytes) -> str:
@@ -169,7 +171,7 @@ def _write_plan(output: Output, plan: Plan, before: bytes | None, data: bytes) -
 def _clean(output: Output, committed: Collection[Unit], plan: Plan, before: Plan | None) -> None:
     """Removes what a killed run left: half-written files, an outdated manifest, rejects that nothing will replace.
 
-    A unit that is made again writes its own rejects again, if its file is planned as before.
+    A unit that is made again replaces or removes its own rejects, if its file is planned as before.
     """
     output.storage.sweep(output.uri)
     output.storage.sweep(output.state_uri)

@@ -24,8 +24,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """unit: its name, or the file's URI where no unit was reached. shard: what the footer says, when done.
-    reasons: rejects by reason. seconds: from the rows being read to the commit."""
+    """unit: its name; what was being read where no unit was reached; empty for a worker that could not load.
+    shard: what the footer says, when done. reasons: rejects by reason."""
 
     unit: str
     outcome: Outcome
@@ -33,7 +33,6 @@ class Record:
     shard: ShardInfo | None = None
     stats: EncodeStats = EncodeStats()
     reasons: Mapping[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 RECORD_SCHEMA = pa.schema([("record", pa.string())])

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 import ray
 
-from pipelines.errors import EncorpusError, UsageError
-from pipelines.job.pool_size import Capacity
+from pipelines.errors import EncorpusError, UsageError, first_line
 
 # Only tasks and records pass through the object store, a few hundred bytes each.
 OBJECT_STORE_BYTES = 200 << 20
@@ -20,7 +19,7 @@ ANSWER_SECONDS = 10
 
 
 @contextmanager
-def ray_session(address: str | None, cpus: float) -> Iterator[None]:
+def ray_session(address: str | None, cpus: int) -> Iterator[None]:
     """Connects to the cluster at `address`, or starts Ray here with so many CPUs; disconnects at the end.
 
     A connection that the caller already has is used and left open. Raises UsageError when nothing answers at
@@ -39,11 +38,11 @@ def ray_session(address: str | None, cpus: float) -> Iterator[None]:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            ray.init(address="local", num_cpus=int(cpus), object_store_memory=OBJECT_STORE_BYTES, **quiet)
+            ray.init(address="local", num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except (ConnectionError, ValueError) as error:
         if address:
-            raise UsageError(f"--address {address}: no Ray cluster answers there ({_first_line(error)})") from None
-        raise EncorpusError(f"Ray does not start on this machine: {_first_line(error)}") from error
+            raise UsageError(f"--address {address}: no Ray cluster answers there ({first_line(error)})") from None
+        raise EncorpusError(f"Ray does not start on this machine: {first_line(error)}") from error
     if threading.current_thread() is threading.main_thread():
         # Ray puts a handler of its own in the place of the caller's.
         signal.signal(signal.SIGTERM, on_sigterm)
@@ -61,14 +60,9 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
     except (OSError, ValueError, OverflowError) as error:
-        raise UsageError(f"--address {address}: no Ray cluster answers there ({_first_line(error)})") from None
+        raise UsageError(f"--address {address}: no Ray cluster answers there ({first_line(error)})") from None
 
 
-def capacity(resource: str) -> Capacity:
-    """How much of a resource ("CPU", "GPU") the connected cluster has."""
-    nodes = [node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]]
-    return Capacity(sum(nodes), max(nodes, default=0.0))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def nodes_with(resource: str) -> list[float]:
+    """How much of a resource ("CPU", "GPU") each node of the connected cluster has."""
+    return [node["Resources"].get(resource, 0.0) for node in ray.nodes() if node["Alive"]]

@@ -7,7 +7,6 @@ encoded the other is read and tokenised, or written. A worker never raises for a
 import logging
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit, plan_from_byt
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
-from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError
+from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.attempts import MOST_DEATHS, Attempts
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
@@ -162,7 +161,6 @@ class EmbedWorker:
 
     def _embed(self, rows: UnitRows) -> Record:
         """Tokenise, encode, write. The commit is the last thing done."""
-        start = time.perf_counter()
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
         tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
@@ -170,6 +168,8 @@ class EmbedWorker:
             encoded = self._encoder.encode_tokens(tokens)
         file = self._plan.files[rows.unit.file]
         embedded = embedded_rows(file, rows, tokens, encoded)
+        if embedded.rows.rejects.num_rows and self._order.on_bad_row == "fail":
+            return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
         shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder)
         return Record(
             unit=rows.unit.name,
@@ -177,7 +177,6 @@ class EmbedWorker:
             shard=shard,
             stats=encoded.stats,
             reasons=dict(Counter(embedded.rows.rejects["reason"].to_pylist())),
-            seconds=time.perf_counter() - start,
         )
 
 
@@ -217,5 +216,4 @@ def _told(error: Exception) -> str:
     if isinstance(error, EncorpusError):
         return str(error)
     log.error("a worker failed", exc_info=error)
-    first = (str(error).strip().splitlines() or [""])[0][:300]
-    return f"{type(error).__name__}: {first}"
+    return f"{type(error).__name__}: {first_line(error)}"

@@ -85,8 +85,10 @@ def test_a_terminal_shows_a_line_that_lives_and_goes():
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w", encoding="utf-8") as terminal:
         with progress_display(Console(io.StringIO(), terminal, Path("log"))) as show:
+            show.begin("1 file")
             show(replace(MIDDLE, rows=7))
         shown = screen.read(1 << 16).decode()
+    assert shown.startswith("1 file\r\n")
     assert "loading the encoder" in shown
     assert "1,200 of 4,800 units · 7 rows" in shown
     assert shown.rindex("\x1b[2K") > shown.rindex("1,200 of 4,800 units")

@@ -77,7 +77,7 @@ def test_a_rerun_has_nothing_to_do_and_ends_alike(name, request):
     again = done.again()
     assert again.told.endswith(" committed, nothing missing")
     assert again.status == done.finished.status
-    assert again.out.splitlines() == done.finished.out.splitlines()[-2:]
+    assert again.out.splitlines()[-2:] == done.finished.out.splitlines()[-2:]
     assert content_of(done.output) == before
 
 

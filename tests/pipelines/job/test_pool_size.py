@@ -6,12 +6,12 @@ import pytest
 
 from pipelines.errors import UsageError
 from pipelines.job.cores import usable_cores
-from pipelines.job.pool_size import Capacity, PoolSize, no_larger_than, worker_bounds
+from pipelines.job.pool_size import PoolSize, no_larger_than, pool_size
 
-NO_GPUS = Capacity(0, 0)
-LAPTOP = Capacity(8, 8)
-CLUSTER = Capacity(64, 16)
-GPUS = Capacity(8, 4)
+NO_GPUS = [0.0]
+LAPTOP = [8.0]
+CLUSTER = [16.0] * 4
+GPUS = [4.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -22,23 +22,26 @@ GPUS = Capacity(8, 4)
         ((1, 3), LAPTOP, PoolSize(1, 3, 2, 0)),
         ((20, 20), LAPTOP, PoolSize(20, 20, 1, 0)),
         ((2, 2), CLUSTER, PoolSize(2, 2, 16, 0)),
-        (None, Capacity(0.5, 0.5), PoolSize(1, 1, 1, 0)),
+        ((2, 2), [3, 1], PoolSize(2, 2, 1, 0)),
+        (None, [0.5], PoolSize(1, 1, 1, 0)),
     ],
-    ids=["a worker a core", "cores are shared", "by the most workers", "never less than one", "of one node", "a part"],
+    ids=["a worker a core", "cores are shared", "by the most workers", "one is least", "of one node", "fits", "a part"],
 )
 def test_workers_share_the_cores(workers, cpus, size):
-    assert worker_bounds(workers, 0, cpus, NO_GPUS) == size
+    assert pool_size(workers, 0, cpus, NO_GPUS) == size
 
 
-def test_there_is_a_worker_a_gpu():
-    assert worker_bounds(None, 1, CLUSTER, GPUS) == PoolSize(8, 8, 1, 1)
-    assert worker_bounds(None, 0.5, CLUSTER, GPUS) == PoolSize(16, 16, 1, 0.5)
+@pytest.mark.parametrize(
+    ("each", "gpus", "workers"), [(1, GPUS, 8), (0.5, GPUS, 16), (2, [3, 3], 2)], ids=["one", "half", "what fits"]
+)
+def test_there_is_a_worker_a_gpu(each, gpus, workers):
+    assert pool_size(None, each, CLUSTER, gpus) == PoolSize(workers, workers, 1, each)
 
 
-@pytest.mark.parametrize("gpus", [NO_GPUS, Capacity(8, 1)], ids=["none", "none on one node"])
-def test_gpus_that_no_node_has_are_refused(gpus):
-    with pytest.raises(UsageError, match=f"--gpus-per-worker 2: Ray sees no node with more than {gpus.largest:g} GPUs"):
-        worker_bounds(None, 2, CLUSTER, gpus)
+@pytest.mark.parametrize(("gpus", "most"), [(NO_GPUS, 0), ([1, 1], 1)], ids=["none", "none on one node"])
+def test_gpus_that_no_node_has_are_refused(gpus, most):
+    with pytest.raises(UsageError, match=f"--gpus-per-worker 2: Ray sees no node with more than {most} GPUs"):
+        pool_size(None, 2, CLUSTER, gpus)
 
 
 def test_no_worker_is_idle_from_the_start():

@@ -174,3 +174,11 @@ def test_a_stream_is_not_read_beside_a_suspect_whose_deaths_it_would_be_blamed_f
             with pytest.raises(TimeoutError):
                 reading.result(timeout=0.5)
         assert {record.outcome for record in reading.result(timeout=60)} == {Outcome.DONE}
+
+
+def test_rejects_of_an_earlier_attempt_do_not_outlive_it(prepared, tmp_path):
+    left = tmp_path / "out" / "_encorpus" / "rejects" / "part-000000-000000.parquet"
+    left.parent.mkdir()
+    left.write_bytes(b"rejects")
+    records(worker_of(prepared), Task(0, (0,)))
+    assert not left.exists()
