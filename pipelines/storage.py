@@ -58,6 +58,8 @@ class Storage:
                 if path is not None:
                     return local_files.entry(path)
                 fs, key = self._remote(uri)
+                # Filesystems answer from their last listing, which knows nothing of what others have written since.
+                fs.invalidate_cache(key.rpartition("/")[0])
                 info = fs.info(key)
                 return _remote_entry(fs, info) if info["type"] == "file" else None
             except (FileNotFoundError, NotADirectoryError):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.storage import Storage
+
 # Set before anything imports TensorFlow or Ray.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["RAY_AUTH_MODE"] = "disabled"
@@ -39,3 +41,12 @@ def ray_session() -> Iterator[None]:
     with session(address=None, cpus=2):
         assert ray.is_initialized()
         yield
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Storage]:
+    """Storage that reaches a real S3 server, one for all tests."""
+    from tests.s3_server import s3_server
+
+    with s3_server() as storage:
+        yield storage

@@ -1,4 +1,4 @@
-"""Storage: what it lists, how it writes, and how its failures read. An in-memory filesystem stands for a store."""
+"""Storage on the local disk: what it lists, how it writes, and how its failures read."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from pipelines.errors import StorageError, UsageError
@@ -16,13 +15,6 @@ from pipelines.storage import FileEntry, Storage
 
 STORAGE = Storage()
 NOBODY = 65534
-
-
-@pytest.fixture
-def memory() -> str:
-    """The URI of an empty folder in memory."""
-    fsspec.filesystem("memory").store.clear()
-    return "memory://bucket"
 
 
 @pytest.fixture
@@ -208,28 +200,6 @@ def test_delete_is_content_with_nothing_there(tmp_path: Path):
     STORAGE.delete(f"{tmp_path}/a")
     STORAGE.delete(f"{tmp_path}/a")
     assert STORAGE.names(str(tmp_path)) == []
-
-
-def test_an_object_store_does_the_same(memory: str):
-    STORAGE.write_atomic(f"{memory}/b/2.txt", b"two")
-    STORAGE.write_atomic(f"{memory}/a.txt", memoryview(b"one"))
-    STORAGE.write_atomic(f"{memory}/_hidden/a.txt", b"")
-    assert [entry[:2] for entry in STORAGE.list_files(memory)] == [
-        ("memory:///bucket/a.txt", 3),
-        ("memory:///bucket/b/2.txt", 3),
-    ]
-    assert [entry.uri for entry in STORAGE.list_files(f"{memory}/*.txt")] == ["memory:///bucket/a.txt"]
-    entry = STORAGE.entry(f"{memory}/a.txt")
-    assert entry is not None and entry.version
-    assert STORAGE.names(memory) == ["_hidden", "a.txt", "b"]
-    assert STORAGE.names(f"{memory}/nowhere") == []
-    assert STORAGE.read_range(f"{memory}/a.txt", 1, 3) == b"ne"
-    with STORAGE.open(f"{memory}/a.txt") as file:
-        assert file.read() == b"one"
-    STORAGE.delete(f"{memory}/a.txt")
-    STORAGE.delete(f"{memory}/a.txt")
-    assert not STORAGE.exists(f"{memory}/a.txt")
-    STORAGE.sweep(memory)
 
 
 def test_an_unknown_scheme_is_a_usage_error():

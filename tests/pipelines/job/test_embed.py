@@ -6,13 +6,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow.dataset as ds
 import pytest
+import s3fs
 
+from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import EncorpusError
-from pipelines.job.embed import embed
+from pipelines.job.embed import Job, embed
+from pipelines.output.layout import Output
+from pipelines.output.vectors import vectors_of
 from pipelines.output.verify import verify
 from tests.pipelines.job.faults import ReadOnlyShard
 from tests.pipelines.job.jobs import (
+    COLUMNS,
+    SHARD_ROWS,
     assert_embedded,
     job_of,
     output_of,
@@ -23,6 +29,7 @@ from tests.pipelines.job.jobs import (
     write_mixed_corpus,
     write_parquet,
 )
+from tests.s3_server import new_bucket
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -150,3 +157,23 @@ def test_paths_may_hold_any_character(tiny_model, tmp_path, encoder):
     output = Path(f"{folder} out")
     embed(job_of(folder, output, tiny_model))
     assert_embedded(output, texts, encoder)
+
+
+def test_input_output_and_model_may_lie_in_an_object_store(s3, corpus, tiny_model, encoder):
+    bucket = new_bucket(s3)
+    store = s3fs.S3FileSystem(**s3.options)
+    store.put(f"{corpus[0]}/", f"{bucket}/corpus/", recursive=True)
+    store.put(f"{tiny_model}/", f"{bucket}/model/", recursive=True)
+    spec = EncoderSpec(f"{bucket}/model", pooling="mean", max_tokens=32)
+    job = Job((f"{bucket}/corpus/*",), f"{bucket}/out/", spec, COLUMNS, SHARD_ROWS, (2, 2), storage=s3)
+    embed(job)
+    store.rm_file(f"{bucket}/out/part-000002-000001.parquet")
+    again = embed(job)
+    assert again.progress.rows == SHARD_ROWS
+    output = Output(f"{bucket}/out", s3)
+    assert verify(output, with_input=True).violations == ()
+    table = ds.dataset(f"{bucket.removeprefix('s3://')}/out", filesystem=store, format="parquet").to_table()
+    found = dict(zip(table["id"].to_pylist(), vectors_of(table["embedding"]), strict=True))
+    assert sorted(found) == sorted(corpus[1])
+    due = np.asarray(encoder.encode(list(corpus[1].values())))
+    np.testing.assert_allclose([found[name] for name in corpus[1]], due, rtol=0, atol=1e-4)
