@@ -20,6 +20,7 @@ soak: .venv/demo
 # Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
 bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/throughput.py $(CORPUS)
+	$(BIN)/python tests/bench/whole_job.py $(CORPUS)
 	$(BIN)/python tests/bench/memory.py $(CORPUS)
 	$(BIN)/python tests/bench/quality.py $(CORPUS)
 

