@@ -14,7 +14,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SMALL_ROWS = 7000
+SMALL_ROWS = 4000
 
 
 def main() -> None:
