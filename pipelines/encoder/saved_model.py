@@ -16,7 +16,7 @@ import tensorflow_text  # noqa: F401  registers the ops that text SavedModels ho
 from pipelines.encoder.model_cache import entry_of
 from pipelines.encoder.pooling import EncoderOutputs
 from pipelines.encoder.saved_model_file import positions
-from pipelines.errors import ModelError
+from pipelines.errors import ModelError, first_line
 
 INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
@@ -76,12 +76,6 @@ def load_encoder(folder: Path) -> SavedEncoder:
         fixed_length=fixed,
         outputs=outputs,
     )
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text, cut, or its type where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
 
 
 def _traced_call(module: Any, folder: Path) -> Any:

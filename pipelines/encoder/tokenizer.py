@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
-from pipelines.encoder.saved_model import INPUT_NAMES, first_line, load_saved_model
+from pipelines.encoder.saved_model import INPUT_NAMES, load_saved_model
 from pipelines.encoder.spec import ResolvedSpec
-from pipelines.errors import EncorpusError, ModelError, UsageError
+from pipelines.errors import EncorpusError, ModelError, UsageError, first_line
 
 # One call of the tokenising graph: enough texts to amortise it, few enough bytes to bound its memory.
 CHUNK_TEXTS = 1024
