@@ -76,8 +76,8 @@ def is_hidden(relative: str) -> bool:
     return any(part.startswith(("_", ".")) for part in relative.split("/"))
 
 
-def write_atomic(path: Path, data: bytes | memoryview) -> None:
-    """A unique temporary file beside it, synced, renamed over it; then the folder is synced."""
+def write_atomic(path: Path, data: bytes | memoryview, sync_folder: bool = True) -> None:
+    """A unique temporary file beside it, synced, renamed over it; then the folder is synced, unless told not to."""
     _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -89,7 +89,8 @@ def write_atomic(path: Path, data: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if sync_folder:
+        sync(path.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -150,10 +151,11 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    sync(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Makes the names in a folder last through a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -114,18 +114,26 @@ class Storage:
             except FileNotFoundError:
                 return []
 
-    def write_atomic(self, uri: str, data: bytes | memoryview) -> None:
+    def write_atomic(self, uri: str, data: bytes | memoryview, lasting: bool = True) -> None:
         """Puts the whole content there or nothing: one PUT, or locally a synced temporary file and a rename.
 
-        Local parent folders are made. When it returns, a local file survives a power cut.
+        Local parent folders are made. When it returns, a local file survives a power cut; where it need not be
+        `lasting`, it does so from the next `settle` of its folder on, and until then is there whole or not at all.
         """
         path = local_path(uri)
         with _one_line_errors(uri, "write"):
             if path is not None:
-                local_files.write_atomic(path, data)
+                local_files.write_atomic(path, data, sync_folder=lasting)
             else:
                 fs, key = self._remote(uri)
                 fs.pipe_file(key, bytes(data))
+
+    def settle(self, folder_uri: str) -> None:
+        """Makes what is in a local folder survive a power cut, however it was written."""
+        path = local_path(folder_uri)
+        if path is not None:
+            with _one_line_errors(folder_uri, "sync"):
+                local_files.sync(path)
 
     def delete(self, uri: str) -> None:
         """Removes the file, if it is there."""

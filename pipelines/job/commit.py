@@ -53,5 +53,6 @@ def commit_unit(
     else:
         # An earlier attempt may have had some: a vector is finite or not by the machine's leave, too.
         output.storage.delete(rejects_uri)
-    output.storage.write_atomic(output.shard_uri(rows.unit), data)
+    # A shard that a power cut takes away is made again; `write_manifest` settles them all.
+    output.storage.write_atomic(output.shard_uri(rows.unit), data, lasting=False)
     return info

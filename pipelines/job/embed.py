@@ -71,7 +71,7 @@ def embed(
         fingerprint=prepared.resolved.fingerprint,
         manifest=manifest,
         reasons=dict(totals.reasons),
-        failures=tuple(totals.failures),
+        failures=tuple(totals.failures.values()),
         stats=totals.stats,
         progress=totals.snapshot(),
         seconds_to_first_shard=first_shard,
@@ -94,7 +94,7 @@ def _records(prepared: Prepared) -> Generator[Record]:
     # Ray takes seconds to import, and a job that is done already needs none.
     from pipelines.job.pool import run_tasks
     from pipelines.job.session import nodes_with, ray_session
-    from pipelines.job.worker import WorkOrder
+    from pipelines.job.work_order import WorkOrder
 
     job = prepared.job
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):

@@ -9,12 +9,14 @@ from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
-from pipelines.job.attempts import AttemptCount, RemoteAttempts
+from pipelines.job.ledger import RemoteLedger, UnitLedger
 from pipelines.job.pool_size import PoolSize
 from pipelines.job.record import Record, records_of
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
-from pipelines.job.worker import EmbedWorker, WorkOrder
+from pipelines.job.work_order import WorkOrder
+from pipelines.job.worker import EmbedWorker
 
 # One task is encoded while another is read or written; two more wait at the worker, so that it is never idle.
 CALLS_AT_ONCE = 2
@@ -45,10 +47,15 @@ class TaskSource(Datasource):
 def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterator[Record]:
     """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
 
-    Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
+    A unit that is late is given to a second worker, so it may have two records. Where all units are known, the end is
+    when each has one, whatever a stuck worker still holds. Raises EncorpusError when the pool itself breaks down, not
+    for a unit's failure.
     """
-    # Counts are lost with the counter, and nothing else: the workers go on with a new one.
-    counter = ray.remote(AttemptCount).options(
+    units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
+    if units and size.most > 1:
+        tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.most)]
+    # Counts are lost with the ledger, and nothing else: the workers go on with a new one.
+    ledger = ray.remote(UnitLedger).options(
         num_cpus=0, scheduling_strategy=_beside_the_driver(), max_restarts=-1, max_task_retries=-1
     )
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
@@ -56,7 +63,7 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
     with DataContext.current(_context()):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
-            fn_constructor_args=(order, RemoteAttempts(counter.remote())),
+            fn_constructor_args=(order, RemoteLedger(ledger.remote(units))),
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
@@ -69,9 +76,15 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
                 enable_true_multi_threading=True,
             ),
         )
+    left = {unit.name for unit in units}
+    streams = any(task.file is not None and not task.slices for task in tasks)
     try:
         for table in _as_they_come(dataset):
-            yield from records_of(table)
+            for record in records_of(table):
+                left.discard(record.unit)
+                yield record
+            if not left and not streams:
+                return
     except RayError as error:
         cause = getattr(error, "cause", None) or error
         reason = f"{type(cause).__name__}: {first_line(cause)}"

@@ -44,17 +44,22 @@ class Totals:
     tokens: int = 0
     rejects: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    failures: list[Record] = field(default_factory=list)
+    failures: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._started = self.clock()
+        self._done: set[str] = set()
         self._first: tuple[float, int, int, int] | None = None
 
     def add(self, record: Record) -> None:
-        """Counts one record."""
-        if record.outcome is not Outcome.DONE or record.shard is None:
-            self.failures.append(record)
+        """Counts one record. Of a unit that two workers did, the first one counts, and success before failure."""
+        if record.unit in self._done:
             return
+        if record.outcome is not Outcome.DONE or record.shard is None:
+            self.failures[record.unit] = record
+            return
+        self._done.add(record.unit)
+        self.failures.pop(record.unit, None)
         self.done += 1
         self.rows += record.shard.rows
         self.tokens += record.shard.tokens

@@ -1,7 +1,9 @@
-"""What a worker reports of a unit: one small record, as one row of a table."""
+"""What a worker reports of a unit: one small record, which travels as a row of a table."""
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -35,12 +37,27 @@ class Record:
     reasons: Mapping[str, int] = field(default_factory=dict)
 
 
+PARCEL_SECONDS = 1.0
+
 RECORD_SCHEMA = pa.schema([("record", pa.string())])
 
 
-def record_table(record: Record) -> pa.Table:
-    """The record as a table of one row."""
-    return pa.table({"record": [json.dumps(asdict(record))]}, schema=RECORD_SCHEMA)
+def record_table(records: Sequence[Record]) -> pa.Table:
+    """The records as a table, a row each."""
+    return pa.table({"record": [json.dumps(asdict(record)) for record in records]}, schema=RECORD_SCHEMA)
+
+
+def parcels(records: Iterable[Record], clock: Callable[[], float] = time.monotonic) -> Iterator[list[Record]]:
+    """The records, those of quick units several together: each parcel costs Ray and the driver some milliseconds."""
+    waiting: list[Record] = []
+    sent = -math.inf
+    for record in records:
+        waiting.append(record)
+        if clock() - sent >= PARCEL_SECONDS:
+            yield waiting
+            waiting, sent = [], clock()
+    if waiting:
+        yield waiting
 
 
 def records_of(table: pa.Table) -> Iterator[Record]:

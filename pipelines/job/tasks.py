@@ -2,7 +2,7 @@
 
 Units go in runs, since a call has its price and a file is read on most cheaply. A streamed file's slices are known only
 as they come, so its work is dealt out by stripe: stripe k of n streams the file and embeds the slices k, k+n, k+2n, …;
-neither runs nor stripes change any shard.
+neither runs nor stripes change any shard. The last tasks of a job name no file: they help with what is late.
 """
 
 import itertools
@@ -23,9 +23,10 @@ RUNS_A_SHARE = 4
 
 @dataclass(frozen=True)
 class Task:
-    """One call's work. Of a cut file: its `slices`. Of a streamed one: a stripe, without the slices in `done`."""
+    """One call's work. Of a cut file: its `slices`. Of a streamed one: a stripe, without the slices in `done`.
+    Without a file: units that are late elsewhere."""
 
-    file: int
+    file: int | None
     slices: tuple[int, ...] = ()
     stripe: int = 0
     stripes: int = 1

@@ -4,71 +4,61 @@ Ray calls it with tasks, two at a time in two threads. Encoding is for one threa
 encoded the other is read and tokenised, or written. A worker never raises for a unit: it returns a record.
 """
 
+import itertools
 import logging
 import os
+import socket
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 
-from pipelines.corpus.plan import Columns, CorpusFile, Plan, Unit, plan_from_bytes
+from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
-from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
-from pipelines.job.attempts import MOST_DEATHS, Attempts
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
+from pipelines.job.ledger import ENDED, LATE_SECONDS, MOST_DEATHS, Late, Ledger
 from pipelines.job.prepare import plan_digest
-from pipelines.job.record import Outcome, Record, record_table
+from pipelines.job.record import Outcome, Record, parcels, record_table
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
+from pipelines.job.work_order import WorkOrder
 from pipelines.output.layout import Output
 from pipelines.output.manifest import foreign
 from pipelines.output.shard import read_info
-from pipelines.storage import Storage
-
-if TYPE_CHECKING:
-    from pipelines.encoder.text_encoder import TextEncoder
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 
-@dataclass(frozen=True)
-class WorkOrder:
-    """All that a worker needs to know: small, and the same for every worker of a job.
+# How often a worker without work asks whether a unit elsewhere is late.
+POLL_SECONDS = 1.0
 
-    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail.
-    """
 
-    encoder: EncoderSpec
-    fingerprint: str
-    plan: str
-    columns: Columns
-    output: str
-    storage: Storage
-    on_bad_row: str
-    threads: int | None
+class DeadlyError(EncorpusError):
+    """Too many workers died of it."""
 
 
 class EmbedWorker:
     """Loads once and serves tasks until the end."""
 
-    def __init__(self, order: WorkOrder, attempts: Attempts) -> None:
+    def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
         self._order = order
-        self._attempts = attempts
+        self._ledger = ledger
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._turns = Turns()
         self._encoding = threading.Lock()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
         try:
             self._plan = self._load_plan()
-            self._encoder = _load_encoder(order)
+            self._encoder = order.load(order)
         except Exception as error:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
             self._broken = Record("", outcome, _told(error))
@@ -76,10 +66,10 @@ class EmbedWorker:
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
         """Does the table's tasks; gives one record a unit, as it is done."""
         if self._broken:
-            yield record_table(self._broken)
+            yield record_table([self._broken])
             return
         for task in tasks_of(table):
-            yield from map(record_table, self._records(task))
+            yield from map(record_table, parcels(self._records(task)))
 
     def _load_plan(self) -> Plan:
         data = self._order.storage.read_bytes(self._output.plan_uri)
@@ -89,65 +79,89 @@ class EmbedWorker:
 
     def _records(self, task: Task) -> Iterator[Record]:
         """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
+        if task.file is None:
+            return self._late_units()
         file = self._plan.files[task.file]
-        name = f"task {task.stripe} {task.slices[:1]} of {file.uri}"
-        repeated = self._attempts.deaths(name) > 0
-        self._attempts.begin(name)
-        yield from self._stream(file, task, repeated) if file.streamed else self._run(file, task, repeated)
-        self._attempts.end(name)
+        return self._stream(file, task) if file.streamed else self._run(file, task.slices)
 
-    def _run(self, file: CorpusFile, task: Task, repeated: bool) -> Iterator[Record]:
+    def _run(self, file: CorpusFile, slices: Sequence[int]) -> Iterator[Record]:
         """Units of a file that is cut, one after the other."""
-        with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
-            for number in task.slices:
+        with self._reader(file) as reader:
+            for number in slices:
                 unit = Unit(file.number, number)
-                yield self._attempt(
-                    unit,
-                    lambda unit=unit: (repeated and self._committed(unit)) or self._embed(reader.read(unit.slice)),
-                )
+                yield self._attempt(unit, partial(self._read_and_embed, reader, unit))
 
-    def _stream(self, file: CorpusFile, task: Task, repeated: bool) -> Iterator[Record]:
+    def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
-        done = frozenset(task.done)
         slices = stream_slices(
-            self._plan, file, self._order.columns, self._order.storage, task.stripe, task.stripes, done
+            self._plan,
+            file,
+            self._order.columns,
+            self._order.storage,
+            task.stripe,
+            task.stripes,
+            frozenset(task.done),
         )
-        reading = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes})"
-        while True:
-            if self._attempts.deaths(reading) >= MOST_DEATHS:
-                yield _set_aside(reading)
-                return
+        for number in itertools.count():
+            reading = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes})"
             try:
-                with self._counted_turn(reading):
-                    rows = next(slices, None)
+                rows = self._in_turn(f"{reading}, slice {number}", lambda ended: next(slices, None))
             except Exception as error:
                 yield _failure(reading, error)
                 return
             if rows is None:
                 return
-            yield self._attempt(
-                rows.unit, lambda rows=rows: (repeated and self._committed(rows.unit)) or self._embed(rows)
-            )
+            yield self._attempt(rows.unit, partial(self._embed, rows))
 
-    def _attempt(self, unit: Unit, work: Callable[[], Record]) -> Record:
-        """Does a unit's work in its turn, unless too many workers died of it."""
-        if self._attempts.deaths(unit.name) >= MOST_DEATHS:
-            return _set_aside(unit.name)
+    def _late_units(self) -> Iterator[Record]:
+        """What other workers are late with, as long as there may be any."""
+        idle_since = time.monotonic()
+        while (unit := self._ledger.late(self._name, time.monotonic() - idle_since)) is not Late.NEVER:
+            if unit is Late.NOT_YET:
+                time.sleep(POLL_SECONDS)
+                continue
+            with self._reader(self._plan.files[unit.file]) as reader:
+                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), again=True)
+            self._ledger.end(unit.name)
+
+    def _attempt(self, unit: Unit, work: Callable[[], Record], again: bool = False) -> Record:
+        """Does a unit's work in its turn, unless it is done; a failure becomes its record."""
+        name = f"{unit.name} again" if again else unit.name
         try:
-            with self._counted_turn(unit.name):
-                return work()
+            return self._in_turn(name, lambda ended: ((ended or again) and self._committed(unit)) or work())
         except Exception as error:
             return _failure(unit.name, error)
 
-    @contextmanager
-    def _counted_turn(self, name: str) -> Iterator[None]:
-        """The time of work that might kill the worker; what was in one that died is alone from then on."""
-        with self._turns.alone() if self._attempts.deaths(name) else self._turns.shared():
-            self._attempts.begin(name)
-            try:
-                yield
-            finally:
-                self._attempts.end(name)
+    def _in_turn(self, name: str, work: Callable[[bool], Result]) -> Result:
+        """Does what might kill the worker, told whether it has come to an end before.
+
+        What was in a worker that died is done alone. Raises DeadlyError for what too many workers died of.
+        """
+        with self._turns.shared():
+            deaths = self._ledger.begin(name, self._name)
+            if deaths <= 0:
+                return self._ending(name, partial(work, deaths == ENDED))
+        if deaths >= MOST_DEATHS:
+            raise DeadlyError(f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
+        with self._turns.alone():
+            self._ledger.begin(name, self._name, alone=True)
+            return self._ending(name, partial(work, False))
+
+    def _ending(self, name: str, work: Callable[[], Result]) -> Result:
+        try:
+            return work()
+        finally:
+            self._ledger.end(name)
+
+    def _reader(self, file: CorpusFile) -> SliceReader:
+        return SliceReader(self._plan, file, self._order.columns, self._order.storage)
+
+    def _read_and_embed(self, reader: SliceReader, unit: Unit) -> Record:
+        started = time.monotonic()
+        rows = reader.read(unit.slice)
+        # A reader that was stuck may come back long after another worker has done the unit.
+        overdue = time.monotonic() - started > LATE_SECONDS
+        return (overdue and self._committed(unit)) or self._embed(rows)
 
     def _committed(self, unit: Unit) -> Record | None:
         """The record of a unit that is there already, from before a worker's death."""
@@ -180,34 +194,16 @@ class EmbedWorker:
         )
 
 
-def _load_encoder(order: WorkOrder) -> "TextEncoder":
-    """Loads the models on this node, and makes sure that they are the ones the job was planned with."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    from pipelines.encoder.text_encoder import TextEncoder
-
-    resolved = resolve_spec(order.encoder, order.storage.options)
-    if resolved.fingerprint != order.fingerprint:
-        raise EncorpusError(
-            f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
-        )
-    return TextEncoder.load_resolved(resolved, order.threads)
-
-
 def _first_reject(rows: UnitRows) -> str:
     reject = rows.rejects.slice(0, 1).to_pylist()[0]
     place = "" if reject["row"] is None else f", row {reject['row']}"
     return f"{reject['file']}{place}: {reject['reason']}; mend it, or leave out --on-bad-row fail"
 
 
-def _set_aside(unit: str) -> Record:
-    return Record(
-        unit, Outcome.SET_ASIDE, f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory"
-    )
-
-
 def _failure(unit: str, error: Exception) -> Record:
     """What a failed unit says of itself."""
-    outcome = Outcome.FATAL if isinstance(error, InputChangedError | StorageFullError) else Outcome.FAILED
+    outcome = Outcome.SET_ASIDE if isinstance(error, DeadlyError) else Outcome.FAILED
+    outcome = Outcome.FATAL if isinstance(error, InputChangedError | StorageFullError) else outcome
     return Record(unit, outcome, _told(error))
 
 

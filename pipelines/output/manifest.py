@@ -66,6 +66,7 @@ def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[
     if not left.nothing:
         raise EncorpusError(f"{output.uri}: shards vanished while the job ran; run the same command again")
     manifest = make_manifest(fingerprint, (entry_of(infos[unit.name]) for unit in units))
+    output.storage.settle(output.uri)
     output.storage.write_atomic(output.manifest_uri, manifest_to_bytes(manifest))
     return manifest
 

@@ -40,15 +40,15 @@ class ReadOnlyShard(Storage):
 
     ending: str = ""
 
-    def write_atomic(self, uri: str, data: bytes | memoryview) -> None:
+    def write_atomic(self, uri: str, data: bytes | memoryview, lasting: bool = True) -> None:
         if uri.endswith(self.ending):
             raise StorageError(f"{uri}: cannot write: no space left on device")
-        super().write_atomic(uri, data)
+        super().write_atomic(uri, data, lasting)
 
 
 @dataclass(frozen=True)
 class FullDisk(Storage):
     """Takes no more."""
 
-    def write_atomic(self, uri: str, data: bytes | memoryview) -> None:
+    def write_atomic(self, uri: str, data: bytes | memoryview, lasting: bool = True) -> None:
         raise StorageFullError(f"{uri}: cannot write: no space left on device; make room and run again")

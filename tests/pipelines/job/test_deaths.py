@@ -5,8 +5,8 @@ import os
 import pytest
 
 from pipelines.encoder.text_encoder import TextEncoder
-from pipelines.job.attempts import MOST_DEATHS, AttemptCount
 from pipelines.job.embed import embed
+from pipelines.job.ledger import MOST_DEATHS
 from pipelines.job.record import Outcome
 from tests.pipelines.job.faults import DeadlyStorage
 from tests.pipelines.job.jobs import assert_embedded, job_of, spec_of, texts_of, write_parquet
@@ -53,11 +53,3 @@ def test_units_that_kill_their_workers_are_set_aside_and_the_rest_goes_on(
     assert MOST_DEATHS <= storage.deaths <= 2 * MOST_DEATHS
     good = {name: text for number, part in enumerate(corpus[1]) if number != 3 for name, text in part.items()}
     assert_embedded(tmp_path / "out", good, encoder)
-
-
-def test_a_unit_that_ends_is_not_held_against_it_later():
-    attempts = AttemptCount()
-    attempts.begin("a")
-    attempts.end("a")
-    attempts.begin("b")
-    assert (attempts.deaths("a"), attempts.deaths("b")) == (0, 1)

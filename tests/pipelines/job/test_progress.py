@@ -1,5 +1,7 @@
 """Rates and the time left, from records and a clock."""
 
+import itertools
+
 import pytest
 
 from pipelines.encoder.stats import EncodeStats
@@ -23,14 +25,19 @@ def clock():
     return Clock()
 
 
-def done(rows: int, tokens: int, rejects: int = 0) -> Record:
-    shard = ShardInfo("part-000000-000000", "f", "1", 0, rows, False, rows, rejects, tokens, 0, "print", "0")
+NUMBERS = itertools.count()
+
+
+def done(rows: int, tokens: int, rejects: int = 0, unit: str | None = None) -> Record:
+    """The record of a unit, each time another one unless it is named."""
+    unit = unit or f"part-000000-{next(NUMBERS):06d}"
+    shard = ShardInfo(unit, "f", "1", 0, rows, False, rows, rejects, tokens, 0, "print", "0")
     stats = EncodeStats(texts=rows, distinct=rows, tokens=tokens, padded_tokens=2 * tokens)
-    return Record("part-000000-000000", Outcome.DONE, shard=shard, stats=stats, reasons={"null": rejects})
+    return Record(unit, Outcome.DONE, shard=shard, stats=stats, reasons={"null": rejects})
 
 
-def failed() -> Record:
-    return Record("part-000000-000009", Outcome.FAILED, "no space left")
+def failed(unit: str = "part-000001-000000") -> Record:
+    return Record(unit, Outcome.FAILED, "no space left")
 
 
 def test_nothing_is_known_before_the_first_record(clock):
@@ -73,5 +80,13 @@ def test_rejects_add_up_by_reason_and_failures_are_kept(clock):
     totals.add(done(rows=10, tokens=10, rejects=1))
     totals.add(failed())
     assert (totals.rejects, totals.reasons["null"]) == (3, 3)
-    assert [record.message for record in totals.failures] == ["no space left"]
+    assert [record.message for record in totals.failures.values()] == ["no space left"]
     assert (totals.stats.texts, totals.stats.padding) == (20, 0.5)
+
+
+def test_a_unit_that_two_workers_did_counts_once_and_is_done_if_one_of_them_did_it(clock):
+    totals = Totals(committed=0, planned=2, clock=clock)
+    for record in (failed("part-000000-000000"), *[done(rows=10, tokens=10, unit="part-000000-000000")] * 2):
+        totals.add(record)
+    totals.add(failed("part-000000-000000"))
+    assert (totals.done, totals.rows, totals.failures) == (1, 10, {})

@@ -45,11 +45,11 @@ def test_a_task_arrives_as_it_was_sent(task):
     )
 )
 def test_a_record_arrives_as_it_was_sent(record):
-    assert list(records_of(record_table(record))) == [record]
+    assert list(records_of(record_table([record]))) == [record]
 
 
 def test_a_record_is_one_small_row():
-    table = record_table(Record("part-000000-000000", Outcome.FAILED, "no space left"))
+    table = record_table([Record("part-000000-000000", Outcome.FAILED, "no space left")])
     assert (table.num_rows, table.column_names) == (1, ["record"])
     assert json.loads(table["record"][0].as_py())["message"] == "no space left"
 
@@ -79,6 +79,6 @@ def test_streams_come_before_units_and_know_what_is_done():
 def test_runs_have_every_unit_once_in_order_and_end_with_single_ones(counts, workers):
     units = tuple(Unit(file, number) for file, count in enumerate(counts) for number in range(count))
     tasks = tasks_for(Remaining(units, (), len(units)), workers)
-    assert tuple(Unit(task.file, number) for task in tasks for number in task.slices) == units
+    assert tuple(Unit(task.file or 0, number) for task in tasks for number in task.slices) == units
     assert all(len(task.slices) <= MOST_UNITS for task in tasks)
     assert all(len(task.slices) == 1 for task in tasks[-min(workers, len(tasks)) :])

@@ -1,6 +1,7 @@
 """A worker by itself, without Ray: it answers each task with a record, whatever happens."""
 
 import gzip
+import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import resolve_spec
-from pipelines.job.attempts import MOST_DEATHS, AttemptCount
+from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Late, UnitLedger
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, records_of
 from pipelines.job.tasks import Task, task_table
-from pipelines.job.worker import EmbedWorker, WorkOrder
+from pipelines.job.work_order import WorkOrder
+from pipelines.job.worker import EmbedWorker
 from tests.pipelines.job.faults import FullDisk
 from tests.pipelines.job.jobs import job_of, json_lines, shards_of, texts_of, write_parquet
 
@@ -45,8 +48,8 @@ def records(worker: EmbedWorker, *tasks: Task):
     return [record for task in tasks for table in worker(task_table(task)) for record in records_of(table)]
 
 
-def worker_of(prepared, attempts=None, **changes) -> EmbedWorker:
-    return EmbedWorker(order_of(prepared, **changes), attempts or AttemptCount())
+def worker_of(prepared, ledger=None, **changes) -> EmbedWorker:
+    return EmbedWorker(order_of(prepared, **changes), ledger or UnitLedger())
 
 
 def test_a_unit_is_committed_before_its_record_is_given(prepared, tmp_path):
@@ -117,27 +120,21 @@ def test_a_model_that_is_not_there_is_the_askers_mistake(prepared, tiny_model, t
 
 
 def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):
-    attempts = AttemptCount()
-    for _ in range(MOST_DEATHS):
-        attempts.begin("part-000000-000000")
-    first, second = records(worker_of(prepared, attempts), Task(0, (0, 1)))
+    ledger = deadly("part-000000-000000")
+    first, second = records(worker_of(prepared, ledger), Task(0, (0, 1)))
     assert (first.outcome, second.outcome) == (Outcome.SET_ASIDE, Outcome.DONE)
-    assert attempts.deaths("part-000000-000001") == 0
 
 
 def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
-    attempts = AttemptCount()
     uri = str(tmp_path / "corpus" / "b.jsonl.gz")
-    for _ in range(MOST_DEATHS):
-        attempts.begin(f"{uri} (stripe 1 of 2)")
-    (record,) = records(worker_of(prepared, attempts), Task(1, stripe=0, stripes=2))
+    ledger = deadly(f"{uri} (stripe 1 of 2), slice 0")
+    (record,) = records(worker_of(prepared, ledger), Task(1, stripe=0, stripes=2))
     assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri} (stripe 1 of 2)")
 
 
 @pytest.mark.parametrize(("task", "units"), [(Task(0, (0, 1)), [0, 20]), (Task(1), [0, 20, 0])], ids=["run", "stripe"])
 def test_a_task_that_is_repeated_after_a_death_encodes_only_what_was_not_committed(prepared, tmp_path, task, units):
-    attempts = DyingAttempts()
-    worker = worker_of(prepared, attempts)
+    worker = worker_of(prepared)
     first = records(worker, task)
     (tmp_path / "out" / f"part-{task.file:06d}-000001.parquet").unlink()
     before = shards_of(tmp_path / "out")
@@ -147,12 +144,46 @@ def test_a_task_that_is_repeated_after_a_death_encodes_only_what_was_not_committ
     assert {name: shard for name, shard in shards_of(tmp_path / "out").items() if name in before} == before
 
 
-class DyingAttempts(AttemptCount):
-    """As if the worker died at the end of each task, before that was counted."""
+def deadly(name: str) -> UnitLedger:
+    """A ledger by which too many workers died of something."""
+    ledger = UnitLedger()
+    for _ in range(MOST_DEATHS):
+        ledger.begin(name, "a dead worker", alone=True)
+    return ledger
 
-    def end(self, unit: str) -> None:
-        if not unit.startswith("task"):
-            super().end(unit)
+
+def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepared, tmp_path):
+    clock = Clock()
+    ledger = UnitLedger([Unit(0, 0), Unit(0, 1)], clock=clock)
+    ledger.begin("part-000000-000000", "a stuck worker")
+    clock.now = 2 * LATE_SECONDS
+    worker = worker_of(prepared, PatientLedger(ledger))
+    assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000000", "part-000000-000001"]
+    assert len(shards_of(tmp_path / "out")) == 2
+    assert ledger.late("anybody", 2 * LATE_SECONDS) is Late.NEVER
+
+
+def test_what_was_done_elsewhere_meanwhile_is_not_encoded_again(prepared):
+    ledger = UnitLedger([Unit(0, 0)])
+    worker = worker_of(prepared, ledger)
+    (first,) = records(worker, Task(0, (0,)))
+    (again,) = records(worker, Task(0, (0,)))
+    assert (again.shard, again.stats.texts) == (first.shard, 0)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class PatientLedger(UnitLedger):
+    """A ledger that takes every asker for one that has waited long."""
+
+    def __init__(self, ledger: UnitLedger) -> None:
+        self.begin, self.end = ledger.begin, ledger.end
+        self.late = lambda worker, idle: ledger.late(worker, math.inf)
 
 
 def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
