@@ -33,15 +33,20 @@ class Run:
         return self._process.wait(GIVE_UP_SECONDS)
 
     def kill(self, target: str, choice: random.Random) -> bool:
-        """SIGKILLs the driver, one worker, or every process of the run; tells whether there was one to kill."""
+        """SIGKILLs the driver, one worker, the raylet, or every process of the run; tells whether there was one."""
         family = self._all.children(recursive=True)
         workers = [process for process in family if "MapWorker" in _name(process)]
-        chosen = {"driver": [self._all], "worker": choice.sample(workers, min(1, len(workers)))}
+        raylets = [process for process in family if "raylet/raylet" in _name(process)]
+        chosen = {
+            "driver": [self._all],
+            "worker": choice.sample(workers, min(1, len(workers))),
+            "raylet": raylets,
+        }
         victims = chosen.get(target, [self._all, *family])
         for process in victims:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        if target != "worker":
+        if target in ("driver", "everything"):
             self._process.wait(GIVE_UP_SECONDS)
             _end_all(family)
         return bool(victims)

@@ -3,61 +3,14 @@
 import json
 import os
 import random
-from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from pipelines.encoder.text_encoder import TextEncoder
-from pipelines.output.verify import verify
+from tests.e2e.case import Case
 from tests.e2e.killing import TARGETS, running, wait_for_shards
-from tests.pipelines.job.jobs import json_lines, output_of, rows_written, shards_of, spec_of
-from tests.tiny_model import WORDS
+from tests.pipelines.job.jobs import shards_of
 
 SOAK_KILLS = 20
-
-
-class Case:
-    """A corpus of cut and streamed files with a few bad rows, and the command that embeds it."""
-
-    def __init__(self, folder: Path, model: Path, rows: int, shard_rows: int, seed: int = 1) -> None:
-        choice = random.Random(seed)
-        self.texts = {f"row-{n}": " ".join(choice.choices(WORDS, k=choice.randint(1, 40))) for n in range(rows)}
-        self.corpus, self.output, self.log = folder / "corpus", folder / "out", folder / "run.log"
-        self.corpus.mkdir()
-        names = list(self.texts)
-        cut, lines, stream = (names[start::3] for start in range(3))
-        self._write_parquet(cut)
-        (self.corpus / "b.jsonl").write_bytes(self._lines(lines) + b"{broken\n")
-        (self.corpus / "c.csv").write_text(
-            "name,text\n" + "".join(f"{name},{self.texts[name]}\n" for name in stream) + "too,many,fields\n"
-        )
-        self.rejects = 3
-        self.command = [str(self.corpus), "-o", str(self.output), "--model", str(model), "--id-column", "name"]
-        self.command += ["--pooling", "mean", "--max-tokens", "32", "--workers", "2", "--shard-rows", str(shard_rows)]
-
-    def _write_parquet(self, names: list[str]) -> None:
-        texts = [self.texts[name] for name in names]
-        table = pa.table({"name": [*names, "bad"], "text": pa.array([*texts, None], pa.string())})
-        pq.write_table(table, self.corpus / "a.parquet", row_group_size=500)
-
-    def _lines(self, names: list[str]) -> bytes:
-        return json_lines({name: self.texts[name] for name in names})
-
-    def assert_whole(self, model: Path) -> None:
-        """The output has every row once with its vector, and every bad row among the rejects."""
-        verified = verify(output_of(self.output), with_input=True)
-        assert verified.violations == ()
-        assert (verified.rows, verified.rejects) == (len(self.texts), self.rejects)
-        found = rows_written(self.output)
-        assert sorted(found) == sorted(self.texts)
-        sample = random.Random(2).sample(sorted(self.texts), 500)
-        due = TextEncoder.load(spec_of(model), threads=1).encode([self.texts[name] for name in sample])
-        np.testing.assert_allclose([found[name] for name in sample], np.asarray(due), rtol=0, atol=1e-4)
-        leftovers = [path.name for path in self.output.iterdir() if path.name.startswith(".")]
-        assert leftovers == []
 
 
 def test_a_job_killed_whole_goes_on_from_what_was_committed(tiny_model, tmp_path):
