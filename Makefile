@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint soak bench clean
+.PHONY: demo test soak chaos bench clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -17,12 +17,17 @@ test: .venv/demo .venv/rclone
 soak: .venv/demo
 	$(BIN)/pytest -m soak -s tests/e2e
 
+# Kills and storage faults at random over two S3 servers, and a full disk. KILLS=n, SEED=n.
+chaos: .venv/demo .venv/rclone
+	$(BIN)/python -m tests.e2e.chaos
+
 # Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
 bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/throughput.py $(CORPUS)
 	$(BIN)/python tests/bench/whole_job.py $(CORPUS)
 	$(BIN)/python tests/bench/memory.py $(CORPUS)
 	$(BIN)/python tests/bench/quality.py $(CORPUS)
+	$(BIN)/python tests/bench/overhead.py $(CORPUS)
 
 .bench/ready: tests/bench/requirements.txt
 	$(PYTHON) -m venv .bench/venv

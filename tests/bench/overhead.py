@@ -1,0 +1,152 @@
+"""What all but the encoder costs: a no-op encoder through the whole job, against Ray Data's own pipeline.
+
+    UNITS=n .venv/bin/python tests/bench/overhead.py [CORPUS.parquet]
+
+Both read the same files of 1,000 rows a unit and write 384 numbers a row to this machine's disk. Ray Data's pipeline,
+read_parquet, map_batches with one actor, write_parquet, neither syncs what it writes nor says what is in it.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import bench
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import ray.data
+
+from pipelines.corpus.plan import Columns
+from pipelines.encoder.stats import EncodeStats
+from pipelines.encoder.text_encoder import TextEncoder
+from pipelines.job.cores import usable_cores
+from pipelines.job.pool import run_tasks
+from pipelines.job.pool_size import pool_size
+from pipelines.job.prepare import Job, prepare
+from pipelines.job.session import nodes_with, ray_session
+from pipelines.job.tasks import tasks_for
+from pipelines.job.work_order import WorkOrder
+from pipelines.output.manifest import write_manifest
+
+UNIT_ROWS, FILE_UNITS, DIMENSION = 1000, 100, 384
+
+
+def main() -> None:
+    units = int(os.environ.get("UNITS", "2000"))
+    corpus = write_corpus(bench.corpus_texts(bench.corpus_file()), units)
+    print(bench.machine(), flush=True)
+    theirs = rows_per_second(ray_data, corpus, units)
+    print(f"Ray Data's own pipeline: {theirs:,.0f} rows/s", flush=True)
+    ours = rows_per_second(encorpus, corpus, units)
+    print(f"encorpus with a no-op encoder: {ours:,.0f} rows/s, {ours / theirs:.2f} times that")
+
+
+def write_corpus(texts: list[str], units: int) -> Path:
+    """Files of 100 units each, texts over again."""
+    folder = bench.FOLDER / "overhead-corpus"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rows = np.resize(np.array(texts, object), UNIT_ROWS * FILE_UNITS)
+    for number in range(units // FILE_UNITS):
+        table = pa.table({"text": np.roll(rows, number)})
+        pq.write_table(table, folder / f"{number:06}.parquet", row_group_size=10 * UNIT_ROWS)
+    return folder
+
+
+def rows_per_second(pipeline: Any, corpus: Path, units: int) -> float:
+    """From a running Ray to the last file written, workers' start included."""
+    output = bench.FOLDER / "overhead-output"
+    shutil.rmtree(output, ignore_errors=True)
+    with pipeline(corpus, output) as run:
+        start = time.perf_counter()
+        run()
+        seconds = time.perf_counter() - start
+    rows = sum(pq.read_metadata(path).num_rows for path in output.glob("*.parquet"))
+    if rows != units * UNIT_ROWS:
+        raise SystemExit(f"{rows:,} rows came out")
+    return rows / seconds
+
+
+@contextmanager
+def encorpus(corpus: Path, output: Path) -> Iterator[Any]:
+    """All of the job but its encoder."""
+    with ray_session(None, cpus=usable_cores()):
+        yield lambda: embed_without_encoder(corpus, output)
+
+
+def embed_without_encoder(corpus: Path, output: Path) -> None:
+    prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), Columns("text", keep=("text",)), UNIT_ROWS))
+    size = pool_size(None, 0, nodes_with("CPU"), nodes_with("GPU"))
+    job = prepared.job
+    order = WorkOrder(
+        encoder=job.encoder,
+        fingerprint=prepared.resolved.fingerprint,
+        plan=prepared.plan_digest,
+        columns=job.columns,
+        output=job.output,
+        storage=job.storage,
+        on_bad_row="fail",
+        threads=1,
+        load=lambda order: cast(TextEncoder, NoEncoder(order)),
+    )
+    records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
+    shards = {record.unit: record.shard for record in records if record.shard is not None}
+    write_manifest(prepared.output, prepared.plan, order.fingerprint, shards)
+
+
+class NoEncoder:
+    """The same made-up vectors, whatever the texts."""
+
+    def __init__(self, order: WorkOrder) -> None:
+        self.dimension = DIMENSION
+        self.fingerprint = order.fingerprint
+        self.resolved = SimpleNamespace(spec=order.encoder)
+        self._vectors = made_up_vectors(2 * UNIT_ROWS)
+
+    def tokenize(self, texts: list[str]) -> SimpleNamespace:
+        rows = len(texts)
+        return SimpleNamespace(lengths=np.full(rows, 20, np.int32), truncated=np.zeros(rows, bool), row=np.arange(rows))
+
+    def encode_tokens(self, tokens: Any) -> SimpleNamespace:
+        rows = len(tokens.row)
+        stats = EncodeStats(texts=rows, distinct=rows, tokens=20 * rows, padded_tokens=20 * rows)
+        return SimpleNamespace(vectors=self._vectors[:rows], stats=stats)
+
+
+@contextmanager
+def ray_data(corpus: Path, output: Path) -> Iterator[Any]:
+    """read_parquet, map_batches, write_parquet. One actor: two would leave no CPU of two for reading and writing."""
+    ray.init(num_cpus=usable_cores(), include_dashboard=False, log_to_driver=False)
+    actors = ray.data.ActorPoolStrategy(size=max(1, usable_cores() // 2))
+    dataset = ray.data.read_parquet(str(corpus))
+    mapped = dataset.map_batches(AppendVectors, batch_format="pyarrow", batch_size=UNIT_ROWS, compute=actors)
+    try:
+        yield lambda: mapped.write_parquet(str(output))
+    finally:
+        ray.shutdown()
+
+
+class AppendVectors:
+    """Ray Data's no-op encoder."""
+
+    def __init__(self) -> None:
+        self._numbers = made_up_vectors(UNIT_ROWS).reshape(-1)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        numbers = pa.array(self._numbers[: table.num_rows * DIMENSION])
+        return table.append_column("embedding", pa.FixedSizeListArray.from_arrays(numbers, DIMENSION))
+
+
+def made_up_vectors(rows: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((rows, DIMENSION), np.float32)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    main()
