@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
-from pipelines.job.ledger import RemoteLedger, UnitLedger
+from pipelines.job.ledger import LATE_SECONDS, RemoteLedger, UnitLedger
 from pipelines.job.pool_size import PoolSize
 from pipelines.job.record import Record, records_of
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
@@ -44,12 +44,15 @@ class TaskSource(Datasource):
         return [_read_task(task) for task in self._tasks]
 
 
-def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterator[Record]:
+def run_tasks(
+    tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
+) -> Iterator[Record]:
     """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
 
     A unit that is late is given to a second worker, so it may have two records. Where all units are known, the end is
-    when each has one, whatever a stuck worker still holds. Raises EncorpusError when the pool itself breaks down, not
-    for a unit's failure.
+    when each has one, whatever a stuck worker still holds. late_seconds: as in UnitLedger.
+
+    Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
     """
     units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
     if units and size.most > 1:
@@ -63,7 +66,7 @@ def run_tasks(tasks: Sequence[Task], order: WorkOrder, size: PoolSize) -> Iterat
     with DataContext.current(_context()):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
-            fn_constructor_args=(order, RemoteLedger(ledger.remote(units))),
+            fn_constructor_args=(order, RemoteLedger(ledger.remote(units, late_seconds))),
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,

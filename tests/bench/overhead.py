@@ -81,7 +81,8 @@ def encorpus(corpus: Path, output: Path) -> Iterator[Any]:
 
 
 def embed_without_encoder(corpus: Path, output: Path) -> None:
-    prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), Columns("text", keep=("text",)), UNIT_ROWS))
+    columns = Columns("text", keep=("text",))
+    prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), columns, UNIT_ROWS))
     size = pool_size(None, 0, nodes_with("CPU"), nodes_with("GPU"))
     job = prepared.job
     order = WorkOrder(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +33,24 @@ class DeadlyStorage(Storage):
     def deaths(self) -> int:
         """How many processes died so far."""
         return len(list(Path(self.tally).iterdir()))
+
+
+@dataclass(frozen=True)
+class StuckStorage(Storage):
+    """The first process but `driver` that opens the file `victim` never comes back from it. tally: a folder."""
+
+    victim: str = ""
+    driver: int = 0
+    tally: str = ""
+
+    def open(self, uri: str) -> BinaryIO:
+        if uri == self.victim and os.getpid() != self.driver:
+            try:
+                (Path(self.tally) / "stuck").touch(exist_ok=False)
+            except FileExistsError:
+                return super().open(uri)
+            threading.Event().wait()
+        return super().open(uri)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pipelines.corpus.plan import Columns
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.embed import Job
+from pipelines.job.prepare import Prepared
+from pipelines.job.work_order import WorkOrder
 from pipelines.output.layout import Output
 from pipelines.output.vectors import vectors_of
 from pipelines.storage import Storage
@@ -70,6 +73,22 @@ def job_of(inputs: Path | Iterable[Path | str], output: Path | str, model: Path,
     encoder = options.pop("encoder", None) or spec_of(model)
     settled = {"columns": COLUMNS, "shard_rows": SHARD_ROWS, "workers": (2, 2), **options}
     return Job(inputs=tuple(map(str, paths)), output=str(output), encoder=encoder, **settled)
+
+
+def order_of(prepared: Prepared, **changes: Any) -> WorkOrder:
+    """What the workers of a planned job are told."""
+    job = prepared.job
+    order = WorkOrder(
+        encoder=job.encoder,
+        fingerprint=prepared.resolved.fingerprint,
+        plan=prepared.plan_digest,
+        columns=job.columns,
+        output=job.output,
+        storage=job.storage,
+        on_bad_row="reject",
+        threads=1,
+    )
+    return replace(order, **changes)
 
 
 def rows_written(output: Path) -> dict[str, np.ndarray]:

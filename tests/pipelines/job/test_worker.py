@@ -15,10 +15,9 @@ from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Late, UnitLedger
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, records_of
 from pipelines.job.tasks import Task, task_table
-from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
 from tests.pipelines.job.faults import FullDisk
-from tests.pipelines.job.jobs import job_of, json_lines, shards_of, texts_of, write_parquet
+from tests.pipelines.job.jobs import job_of, json_lines, order_of, shards_of, texts_of, write_parquet
 
 
 @pytest.fixture
@@ -27,21 +26,6 @@ def prepared(tiny_model, tmp_path):
     write_parquet(tmp_path / "corpus" / "a.parquet", texts_of("a", 40))
     (tmp_path / "corpus" / "b.jsonl.gz").write_bytes(gzip.compress(json_lines(texts_of("b", 50))))
     return prepare(job_of(tmp_path / "corpus", tmp_path / "out", tiny_model))
-
-
-def order_of(prepared, **changes) -> WorkOrder:
-    job = prepared.job
-    order = WorkOrder(
-        encoder=job.encoder,
-        fingerprint=prepared.resolved.fingerprint,
-        plan=prepared.plan_digest,
-        columns=job.columns,
-        output=job.output,
-        storage=job.storage,
-        on_bad_row="reject",
-        threads=1,
-    )
-    return replace(order, **changes)
 
 
 def records(worker: EmbedWorker, *tasks: Task):
