@@ -168,7 +168,7 @@ def check(stage: Stage, output: str, model: Path) -> None:
 
 def check_with_duckdb(folder: Path, case: Case, model: Path) -> None:
     """Every row is there once, with its vector."""
-    rows = duckdb.sql(f"SELECT id, embedding FROM '{folder}/part-*.parquet'").fetchall()
+    rows = duckdb.connect().execute(f"SELECT id, embedding FROM '{folder}/part-*.parquet'").fetchall()
     assert len(rows) == len(case.texts)
     case.assert_vectors({name: np.array(vector, np.float32) for name, vector in rows}, model)
 
