@@ -5,37 +5,35 @@ Nothing else opens either, but for models, which `encoder/remote.py` copies as w
 Every OSError becomes a StorageError of one line that names the URI, here and while reading an opened file.
 """
 
-import errno
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from pipelines import local_files
-from pipelines.errors import EncorpusError, StorageError, StorageFullError, UsageError
-from pipelines.local_files import FileEntry, is_hidden, local_path
+from pipelines.errors import UsageError
+from pipelines.local_files import FileEntry, local_path
+from pipelines.remote_files import RemoteFiles
+from pipelines.retries import Retries, RetryPolicy
+from pipelines.store_errors import one_line_errors
 
-__all__ = ["FileEntry", "Storage"]
+__all__ = ["FileEntry", "RetryPolicy", "Storage"]
 
-# What filesystems call the thing that changes whenever the content does, surest first.
-VERSION_KEYS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 READ_BUFFER = 1 << 17
-
-# What a write fails with when every other one will fail too.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True)
 class Storage:
     """Lists, reads and writes files at local paths and fsspec URIs; picklable, so it travels to workers.
 
-    options: fsspec storage options for URIs with a scheme. All methods raise StorageError when the store fails,
-    and UsageError for a scheme that fsspec does not know.
+    options: fsspec storage options for URIs with a scheme. policy: how operations of stores are repeated while they
+    fail. retries: counts that, in this process. All methods raise StorageError when the store fails for good, and
+    UsageError for a scheme that fsspec does not know.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    retries: Retries = field(default_factory=Retries, compare=False, repr=False)
 
     def list_files(self, uri: str) -> Iterator[FileEntry]:
         """The file, the files of the folder (recursive) or those the glob matches, sorted by URI.
@@ -44,8 +42,8 @@ class Storage:
         out as absolute paths. Raises UsageError when nothing is there.
         """
         path = local_path(uri)
-        with _one_line_errors(uri, "list"):
-            entries = local_files.list_files(path) if path is not None else self._list_remote(uri)
+        with one_line_errors(uri, "list"):
+            entries = local_files.list_files(path) if path is not None else self._remote.list_files(uri)
         if not entries:
             raise UsageError(f"{uri}: no files there; give a file, a folder or a quoted glob that holds some")
         return iter(entries)
@@ -53,15 +51,11 @@ class Storage:
     def entry(self, uri: str) -> FileEntry | None:
         """The file's size and version now; None if there is no such file."""
         path = local_path(uri)
-        with _one_line_errors(uri, "look at"):
+        with one_line_errors(uri, "look at"):
+            if path is None:
+                return self._remote.entry(uri)
             try:
-                if path is not None:
-                    return local_files.entry(path)
-                fs, key = self._remote(uri)
-                # Filesystems answer from their last listing, which knows nothing of what others have written since.
-                fs.invalidate_cache(key.rpartition("/")[0])
-                info = fs.info(key)
-                return _remote_entry(fs, info) if info["type"] == "file" else None
+                return local_files.entry(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -72,45 +66,37 @@ class Storage:
     def open(self, uri: str) -> BinaryIO:
         """The file's raw bytes, seekable. Reading raises StorageError too."""
         path = local_path(uri)
-        with _one_line_errors(uri, "read"):
-            if path is not None:
-                handle: Any = path.open("rb", buffering=0)
-            else:
-                fs, key = self._remote(uri)
-                handle = fs.open(key, "rb")
-        return cast(BinaryIO, io.BufferedReader(_StoredFile(handle, uri), READ_BUFFER))
+        with one_line_errors(uri, "read"):
+            raw = self._remote.open(uri) if path is None else _LocalFile(path.open("rb", buffering=0), uri)
+        return cast(BinaryIO, io.BufferedReader(raw, READ_BUFFER))
 
     def read_bytes(self, uri: str) -> bytes:
         """The whole file."""
         path = local_path(uri)
-        with _one_line_errors(uri, "read"):
+        with one_line_errors(uri, "read"):
             if path is not None:
                 return path.read_bytes()
-            fs, key = self._remote(uri)
-            return fs.cat_file(key)
+            with self._remote.open(uri) as file:
+                return file.readall()
 
     def read_range(self, uri: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop), fewer where the file ends before."""
         path = local_path(uri)
-        with _one_line_errors(uri, "read"):
-            if path is not None:
-                with path.open("rb") as handle:
-                    handle.seek(start)
-                    return handle.read(stop - start)
-            fs, key = self._remote(uri)
-            return fs.cat_file(key, start=start, end=stop)
+        with one_line_errors(uri, "read"):
+            if path is None:
+                return self._remote.read_range(uri, start, stop)
+            with path.open("rb") as handle:
+                handle.seek(start)
+                return handle.read(stop - start)
 
     def names(self, folder_uri: str) -> list[str]:
         """The names directly in a folder, sorted, by one listing; none if there is no such folder."""
         path = local_path(folder_uri)
-        with _one_line_errors(folder_uri, "list"):
+        with one_line_errors(folder_uri, "list"):
+            if path is None:
+                return self._remote.names(folder_uri)
             try:
-                if path is not None:
-                    return sorted(child.name for child in path.iterdir())
-                fs, key = self._remote(folder_uri)
-                fs.invalidate_cache(key)
-                found = [name.rstrip("/") for name in fs.ls(key, detail=False)]
-                return sorted(name.rsplit("/", 1)[-1] for name in found if name != key.rstrip("/"))
+                return sorted(child.name for child in path.iterdir())
             except FileNotFoundError:
                 return []
 
@@ -121,12 +107,11 @@ class Storage:
         `lasting`, it does so from the next `settle` of its folder on, and until then is there whole or not at all.
         """
         path = local_path(uri)
-        with _one_line_errors(uri, "write"):
+        with one_line_errors(uri, "write"):
             if path is not None:
                 local_files.write_atomic(path, data, sync_folder=lasting)
             else:
-                fs, key = self._remote(uri)
-                fs.pipe_file(key, bytes(data))
+                self._remote.write(uri, bytes(data))
 
     def settle(self, folder_uri: str) -> None:
         """Makes what is in a local folder survive a power cut, however it was written."""
@@ -138,52 +123,32 @@ class Storage:
     def delete(self, uri: str) -> None:
         """Removes the file, if it is there."""
         path = local_path(uri)
-        with _one_line_errors(uri, "delete"):
+        with one_line_errors(uri, "delete"):
             if path is not None:
                 path.unlink(missing_ok=True)
-                return
-            fs, key = self._remote(uri)
-            try:
-                fs.rm_file(key)
-            except FileNotFoundError:
-                return
+            else:
+                self._remote.delete(uri)
 
     def sweep(self, folder_uri: str) -> None:
-        """Removes what local writers of this machine that died half-way left directly in the folder."""
+        """Removes what writers that died half-way left: local ones of this machine directly in the folder; in S3,
+        uploads in parts below it that began over a day ago."""
         path = local_path(folder_uri)
-        if path is not None:
-            with _one_line_errors(folder_uri, "clean"):
+        with one_line_errors(folder_uri, "clean"):
+            if path is not None:
                 local_files.sweep(path)
+            else:
+                self._remote.sweep(folder_uri)
 
     def join(self, uri: str, *parts: str) -> str:
         """The URI of something below a folder."""
         return "/".join([uri.rstrip("/") or "", *parts])
 
-    def _remote(self, uri: str) -> tuple[Any, str]:
-        import fsspec
-
-        try:
-            return fsspec.core.url_to_fs(uri, **self.options)
-        except (ValueError, ImportError) as error:
-            raise UsageError(f"{uri}: {_cause(error)}") from None
-
-    def _list_remote(self, uri: str) -> list[FileEntry]:
-        fs, key = self._remote(uri)
-        fs.invalidate_cache()
-        if local_files.is_glob(key) and not fs.exists(key):
-            root = local_files.fixed_part(key)
-            found = fs.glob(key, detail=True)
-        else:
-            root = key
-            found = fs.find(key, detail=True)
-        return sorted(
-            _remote_entry(fs, info)
-            for name, info in found.items()
-            if info["type"] == "file" and not is_hidden(name[len(root) :].strip("/"))
-        )
+    @property
+    def _remote(self) -> RemoteFiles:
+        return RemoteFiles(self.options, self.policy, self.retries)
 
 
-class _StoredFile(io.RawIOBase):
+class _LocalFile(io.RawIOBase):
     """An open file whose errors are StorageErrors, so that they differ from a decoder's complaints."""
 
     def __init__(self, handle: Any, uri: str) -> None:
@@ -197,11 +162,11 @@ class _StoredFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with _one_line_errors(self._uri, "read"):
+        with one_line_errors(self._uri, "read"):
             return self._handle.readinto(buffer)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with _one_line_errors(self._uri, "read"):
+        with one_line_errors(self._uri, "read"):
             return self._handle.seek(offset, whence)
 
     def tell(self) -> int:
@@ -211,36 +176,3 @@ class _StoredFile(io.RawIOBase):
         if not self.closed:
             self._handle.close()
         super().close()
-
-
-def _remote_entry(fs: Any, info: Mapping[str, Any]) -> FileEntry:
-    return FileEntry(fs.unstrip_protocol(info["name"]), info["size"] or 0, version_of(info))
-
-
-def version_of(info: Mapping[str, Any]) -> str:
-    """What a filesystem says of a file that changes whenever its content does; empty where it says nothing."""
-    stamp = next((info[key] for key in VERSION_KEYS if info.get(key) is not None), "")
-    return stamp.isoformat() if isinstance(stamp, datetime) else str(stamp).strip('"')
-
-
-@contextmanager
-def _one_line_errors(uri: str, verb: str) -> Iterator[None]:
-    try:
-        yield
-    except EncorpusError:
-        raise
-    except OSError as error:
-        if verb == "write" and error.errno in FULL:
-            remedy = "make it writable" if error.errno == errno.EROFS else "make room"
-            raise StorageFullError(f"{uri}: cannot write: {_cause(error)}; {remedy} and run again") from error
-        raise StorageError(f"{uri}: cannot {verb}: {_cause(error)}") from error
-    except Exception as error:  # each store's library has errors of its own: no credentials, no such endpoint
-        if local_path(uri) is not None:
-            raise
-        raise StorageError(f"{uri}: cannot {verb}: {type(error).__name__}: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    where = getattr(error, "filename", None)
-    return " ".join(str(text).split())[:300] + (f" ({where})" if where else "")

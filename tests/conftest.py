@@ -3,10 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipelines.storage import Storage
+
+if TYPE_CHECKING:
+    from tests.fault_proxy import FaultProxy
 
 # Set before anything imports TensorFlow or Ray.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -46,7 +50,26 @@ def ray_session() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[Storage]:
     """Storage that reaches a real S3 server, one for all tests."""
-    from tests.s3_server import s3_server
+    from tests.s3_server import moto_server
 
-    with s3_server() as storage:
+    with moto_server() as storage:
         yield storage
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """Storage that reaches another maker's S3 server, one for all tests."""
+    from tests.s3_server import rclone_server
+
+    with rclone_server(tmp_path_factory.mktemp("rclone")) as storage:
+        yield storage
+
+
+@pytest.fixture
+def faulty(s3: Storage) -> Iterator[tuple[Storage, "FaultProxy"]]:
+    """Storage that reaches the S3 server through a proxy, and the proxy, which lets all pass until it is told."""
+    from tests.fault_proxy import FaultProxy, running
+    from tests.s3_server import free_port, storage_at
+
+    with running(FaultProxy(s3.options["endpoint_url"]), port := free_port()) as proxy:
+        yield storage_at(proxy.url(port)), proxy

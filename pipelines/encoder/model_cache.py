@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipelines.cache_folder import cache_folder
 from pipelines.errors import ModelError
-from pipelines.storage import FULL
+from pipelines.store_errors import FULL
 
 
 def cached(handle: str, place: str, version: str | None, fetch: Callable[[Path], None]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
 from pipelines.errors import ModelError
-from pipelines.storage import version_of
+from pipelines.remote_files import version_of
 
 
 class RemoteModel:

@@ -1,0 +1,68 @@
+"""fsspec's filesystems as we want them: with time limits, no retries but ours, and nothing remembered of listings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.errors import UsageError
+
+CONNECT_SECONDS = 5
+# A server may be silent that long while it looks for an object, or stores one.
+SILENT_SECONDS = 20
+# A slower connection is taken for one that hangs.
+SLOWEST_BYTES_A_SECOND = 1 << 18
+
+
+def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """The filesystem of a URI and the URI's path in it; fsspec keeps one for the same options.
+
+    options: of fsspec; they win over ours. Raises UsageError for a scheme that is unknown or needs another package.
+    """
+    import fsspec
+
+    try:
+        fs, path = fsspec.core.url_to_fs(uri, **_with_ours(uri, options))
+    except (ValueError, ImportError) as error:
+        raise UsageError(f"{uri}: {' '.join(str(error).split())}") from None
+    # Others write to the same folders: what was listed once says nothing later.
+    fs.dircache.use_listings_cache = False
+    if is_s3(fs):
+        fs.retries = 1
+    return fs, path
+
+
+def renew(uri: str, options: Mapping[str, Any], expired: Any) -> None:
+    """Makes the next `filesystem` of these options a new one, which looks for credentials anew.
+
+    expired: the filesystem that was refused; where another thread has replaced it already, nothing is to be done.
+    """
+    if filesystem(uri, options)[0] is expired:
+        type(expired).clear_instance_cache()
+
+
+def is_s3(fs: Any) -> bool:
+    """Whether S3's own requests can be made."""
+    return "s3" in fs.protocol and hasattr(fs, "call_s3")
+
+
+def time_to_send(fs: Any, size: int) -> dict[str, float]:
+    """The argument that bounds the time of a call that sends so many bytes: libraries wait for ever for a server that
+    does not ask for them. Empty where the filesystem has no such argument."""
+    return {"timeout": SILENT_SECONDS + size / SLOWEST_BYTES_A_SECOND} if fs.async_impl else {}
+
+
+def _with_ours(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with time limits, and without retries, for the stores whose libraries have such an option."""
+    scheme = uri.partition("://")[0]
+    if scheme in ("s3", "s3a"):
+        ours: dict[str, Any] = {
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": SILENT_SECONDS,
+            "retries": {"total_max_attempts": 1},
+        }
+        return {**options, "config_kwargs": {**ours, **(options.get("config_kwargs") or {})}}
+    if scheme in ("http", "https"):
+        import aiohttp
+
+        ours = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)}
+        return {**options, "client_kwargs": {**ours, **(options.get("client_kwargs") or {})}}
+    return dict(options)
