@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 
 from cluster.console import Console
-from cluster.numbers import duration
+from cluster.numbers import count, duration
 from pipelines.job.progress import Snapshot
 
 QUIET_SECONDS = 30
@@ -63,7 +63,7 @@ class _QuietLines:
 
 
 def progress_line(snapshot: Snapshot) -> str:
-    """One line: units, rows, rates, time left, rejects."""
+    """One line: units, rows, rates, time left, rejects, retries of storage."""
     of = f" of {snapshot.units_planned:,}" if snapshot.units_planned is not None else ""
     parts = [f"{snapshot.units_done:,}{of} units", f"{snapshot.rows:,} rows"]
     if snapshot.rows_per_second:
@@ -72,6 +72,13 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"{duration(snapshot.seconds_left)} left")
     if snapshot.rejects:
         parts.append(f"{snapshot.rejects:,} rejects")
+    if snapshot.retries:
+        parts.append(retries_told(snapshot.retries))
     if snapshot.units_failed:
         parts.append(f"{snapshot.units_failed:,} units failed")
     return " · ".join(parts)
+
+
+def retries_told(retries: int) -> str:
+    """How often storage had to be asked again, in words."""
+    return count(retries, "retry of storage", "retries of storage")

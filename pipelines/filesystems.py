@@ -54,11 +54,16 @@ def _with_ours(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with time limits, and without retries, for the stores whose libraries have such an option."""
     scheme = uri.partition("://")[0]
     if scheme in ("s3", "s3a"):
+        from botocore.config import Config
+
         ours: dict[str, Any] = {
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": SILENT_SECONDS,
             "retries": {"total_max_attempts": 1},
         }
+        # We read ranges, and some stores send the checksum of the whole object with them. Older versions never look.
+        if "response_checksum_validation" in Config.OPTION_DEFAULTS:
+            ours["response_checksum_validation"] = "when_required"
         return {**options, "config_kwargs": {**ours, **(options.get("config_kwargs") or {})}}
     if scheme in ("http", "https"):
         import aiohttp

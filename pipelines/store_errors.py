@@ -44,7 +44,7 @@ EXPIRED_CODES = (
 BARE_CODES = ("400", "401", "403")
 
 # Errors of the store's library, by name, that are no fault of the request: no answer, or half of one.
-PASSING_NAMES = (
+NO_ANSWER = (
     "ChecksumError",
     "ClientConnectionError",
     "ClientPayloadError",
@@ -92,7 +92,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure.BARE
     if status is not None:
         return Failure.LASTING
-    if any(name in PASSING_NAMES for one in chain for name in _type_names(one)):
+    if any(map(_is_no_answer, chain)):
         return Failure.PASSING
     return Failure.LASTING if isinstance(error, LASTING) or any(map(_is_our_fault, chain)) else Failure.PASSING
 
@@ -100,6 +100,8 @@ def failure_of(error: BaseException) -> Failure:
 def server_answer(error: BaseException) -> tuple[str | None, int | None]:
     """The error code and the HTTP status with which the server answered, each None where it is not known."""
     for one in _causes(error):
+        if _is_no_answer(one):
+            return None, None
         response = getattr(one, "response", None)
         if isinstance(response, dict):  # botocore's
             metadata = response.get("ResponseMetadata", {})
@@ -147,6 +149,10 @@ def _is_our_fault(error: BaseException) -> bool:
     if isinstance(error, OSError | EOFError | RuntimeError):
         return isinstance(error, NotImplementedError)
     return type(error).__module__ == "builtins" or "BotoCoreError" in _type_names(error)
+
+
+def _is_no_answer(error: BaseException) -> bool:
+    return any(name in NO_ANSWER for name in _type_names(error))
 
 
 def _type_names(error: BaseException) -> Iterator[str]:

@@ -57,11 +57,17 @@ def s3() -> Iterator[Storage]:
 
 
 @pytest.fixture(scope="session")
-def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+def rclone_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the other S3 server has its buckets, as folders."""
+    return tmp_path_factory.mktemp("rclone")
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(rclone_folder: Path) -> Iterator[Storage]:
     """Storage that reaches another maker's S3 server, one for all tests."""
     from tests.s3_server import rclone_server
 
-    with rclone_server(tmp_path_factory.mktemp("rclone")) as storage:
+    with rclone_server(rclone_folder) as storage:
         yield storage
 
 

@@ -105,7 +105,7 @@ class FaultProxy:
             return _closed(request)
         if request.headers.get("Expect") and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        return await self._forward(request, await request.read(), fault)
+        return await self._forward(request, await request.content.read(), fault)
 
     async def _control(self, request: web.BaseRequest) -> web.Response:
         if request.method == "POST":

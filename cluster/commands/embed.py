@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cluster.console import Console
 from cluster.job_options import job_of
 from cluster.numbers import count, duration, size
-from cluster.progress_display import progress_display
+from cluster.progress_display import progress_display, retries_told
 from pipelines.job.embed import Summary, embed
 from pipelines.job.prepare import Prepared
 
@@ -52,6 +52,8 @@ def _summary_lines(summary: Summary) -> Iterator[str]:
                 f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
                 f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
             )
+    if progress.retries:
+        yield f"  {retries_told(progress.retries)}"
     yield from _reject_lines(summary)
     yield from _failure_lines(summary)
     output = shlex.quote(summary.output)

@@ -61,11 +61,13 @@ def embed(
             if record.outcome is Outcome.FATAL:
                 raise EncorpusError(record.message)
             totals.add(record)
+            totals.retries += job.storage.retries.take()
             if record.shard is not None:
                 shards[record.unit] = record.shard
                 first_shard = first_shard or time.monotonic() - started
             on_progress(totals.snapshot())
     manifest = None if totals.failures else _finish(prepared, shards)
+    totals.retries += job.storage.retries.take()
     return Summary(
         output=job.output,
         fingerprint=prepared.resolved.fingerprint,

@@ -13,6 +13,7 @@ from pipelines.job.record import Outcome, Record
 class Snapshot:
     """How far a job is. `rows` and what follows count this run only; the units count the output as a whole.
 
+    retries: of storage, by all workers and the driver.
     rows_per_second, tokens_per_second: from the first record on, so that loading does not count; 0 before.
     seconds_left: None while it cannot be known, as with streamed files whose length nobody knows yet.
     """
@@ -26,6 +27,7 @@ class Snapshot:
     tokens_per_second: float
     seconds: float
     seconds_left: float | None
+    retries: int = 0
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Totals:
     rows: int = 0
     tokens: int = 0
     rejects: int = 0
+    retries: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Record] = field(default_factory=dict)
 
@@ -53,6 +56,7 @@ class Totals:
 
     def add(self, record: Record) -> None:
         """Counts one record. Of a unit that two workers did, the first one counts, and success before failure."""
+        self.retries += record.retries
         if record.unit in self._done:
             return
         if record.outcome is not Outcome.DONE or record.shard is None:
@@ -86,6 +90,7 @@ class Totals:
             tokens_per_second=tokens,
             seconds=now - self._started,
             seconds_left=left,
+            retries=self.retries,
         )
 
     def _rates(self, now: float) -> tuple[float, float, float]:

@@ -27,7 +27,8 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Record:
     """unit: its name; what was being read where no unit was reached; empty for a worker that could not load.
-    shard: what the footer says, when done. reasons: rejects by reason."""
+    shard: what the footer says, when done. reasons: rejects by reason. retries: of storage, by this unit's worker since
+    its last record."""
 
     unit: str
     outcome: Outcome
@@ -35,6 +36,7 @@ class Record:
     shard: ShardInfo | None = None
     stats: EncodeStats = EncodeStats()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    retries: int = 0
 
 
 PARCEL_SECONDS = 1.0

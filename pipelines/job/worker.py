@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -69,7 +70,10 @@ class EmbedWorker:
             yield record_table([self._broken])
             return
         for task in tasks_of(table):
-            yield from map(record_table, parcels(self._records(task)))
+            yield from map(record_table, parcels(map(self._with_retries, self._records(task))))
+
+    def _with_retries(self, record: Record) -> Record:
+        return replace(record, retries=self._order.storage.retries.take())
 
     def _load_plan(self) -> Plan:
         data = self._order.storage.read_bytes(self._output.plan_uri)

@@ -40,6 +40,8 @@ MIDDLE = replace(START, units_done=1200, units_planned=4800, rows=1_200_000)
         (replace(MIDDLE, seconds_left=200.0), "1,200 of 4,800 units · 1,200,000 rows · 3 min 20 s left"),
         (replace(MIDDLE, seconds_left=0.0), "1,200 of 4,800 units · 1,200,000 rows · 0 s left"),
         (replace(MIDDLE, rejects=1000), "1,200 of 4,800 units · 1,200,000 rows · 1,000 rejects"),
+        (replace(MIDDLE, retries=1), "1,200 of 4,800 units · 1,200,000 rows · 1 retry of storage"),
+        (replace(MIDDLE, retries=1200), "1,200 of 4,800 units · 1,200,000 rows · 1,200 retries of storage"),
         (replace(MIDDLE, units_failed=2), "1,200 of 4,800 units · 1,200,000 rows · 2 units failed"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Storage in object stores: a real S3 server, and fsspec's memory filesystem for the rest of them."""
+"""Storage in object stores: two real S3 servers, and fsspec's memory filesystem for the rest of them."""
 
 from typing import NamedTuple
 
@@ -18,10 +18,10 @@ class Place(NamedTuple):
     uri: str
 
 
-@pytest.fixture(params=["s3", "memory"])
+@pytest.fixture(params=["s3", "rclone_s3", "memory"])
 def place(request) -> Place:
-    if request.param == "s3":
-        storage = request.getfixturevalue("s3")
+    if request.param != "memory":
+        storage = request.getfixturevalue(request.param)
         return Place(storage, f"{new_bucket(storage)}/folder")
     fsspec.filesystem("memory").store.clear()
     return Place(Storage(), "memory:///bucket/folder")
@@ -84,6 +84,8 @@ def test_an_object_is_looked_at_as_it_is_now_whoever_changed_it(s3):
     ("options", "told"),
     [
         ({"endpoint_url": "http://127.0.0.1:9"}, "Could not connect to the endpoint URL"),
+        ({"endpoint_url": "nowhere"}, "nowhere"),
+        ({"key": None, "secret": None, "profile": "nobody"}, "nobody"),
         ({"nonsense": 1}, "nonsense"),
     ],
 )
@@ -98,3 +100,57 @@ def test_what_keeps_a_store_from_being_reached_is_one_line(s3, options, told):
 def test_a_bucket_that_is_not_there_is_one_line(s3):
     with pytest.raises(StorageError, match=r"^s3://no-such-bucket/a: cannot write: .*bucket does not exist"):
         s3.write_atomic("s3://no-such-bucket/a", b"")
+
+
+def test_a_glob_takes_the_folders_it_matches_whole(place):
+    storage, uri = place
+    names = ("x1/a.txt", "x1/y/b.txt", "x1/_c.txt", "x2.txt", "y/x3.txt", "[x].txt")
+    for name in names:
+        storage.write_atomic(f"{uri}/{name}", b"")
+
+    def found(pattern: str) -> list[str]:
+        return [entry.uri[len(uri) + 1 :] for entry in storage.list_files(f"{uri}/{pattern}")]
+
+    if not uri.startswith("memory"):
+        assert found("x*") == ["x1/a.txt", "x1/y/b.txt", "x2.txt"]
+    assert found("*/x?.txt") == ["y/x3.txt"]
+    assert found("x[0-9].txt") == ["x2.txt"]
+    assert found("**/*.txt") == ["[x].txt", "x1/a.txt", "x1/y/b.txt", "x2.txt", "y/x3.txt"]
+
+
+def test_a_name_that_looks_like_a_glob_is_itself(place):
+    storage, uri = place
+    storage.write_atomic(f"{uri}/a[1].txt", b"")
+    storage.write_atomic(f"{uri}/b?/c.txt", b"")
+    assert [entry.uri for entry in storage.list_files(f"{uri}/a[1].txt")] == [f"{uri}/a[1].txt"]
+    assert [entry.uri for entry in storage.list_files(f"{uri}/b?")] == [f"{uri}/b?/c.txt"]
+
+
+@pytest.mark.parametrize("name", ["a b+c%20d.txt", "ünï—cödé/…", "a&b=c;d@e:f,g$h'i(j)!.txt", "#1"])
+def test_names_of_any_characters(place, name):
+    storage, uri = place
+    storage.write_atomic(f"{uri}/{name}", b"12")
+    assert storage.read_bytes(f"{uri}/{name}") == b"12"
+    assert [entry.uri for entry in storage.list_files(uri)] == [f"{uri}/{name}"]
+    storage.delete(f"{uri}/{name}")
+    assert not storage.exists(f"{uri}/{name}")
+
+
+def test_an_empty_object_reads_as_empty(place):
+    storage, uri = place
+    storage.write_atomic(f"{uri}/a", b"")
+    assert storage.read_bytes(f"{uri}/a") == storage.read_range(f"{uri}/a", 0, 10) == b""
+    with storage.open(f"{uri}/a") as file:
+        assert file.read() == b""
+
+
+def test_a_range_behind_the_end_is_empty(place):
+    storage, uri = place
+    storage.write_atomic(f"{uri}/a", b"0123456789")
+    assert storage.read_range(f"{uri}/a", 10, 20) == storage.read_range(f"{uri}/a", 50, 60) == b""
+
+
+def test_nothing_there_cannot_be_read(place):
+    for read in (place.storage.read_bytes, place.storage.open, lambda uri: place.storage.read_range(uri, 0, 1)):
+        with pytest.raises(StorageError, match=f"^{place.uri}/a: cannot read: "):
+            read(f"{place.uri}/a")

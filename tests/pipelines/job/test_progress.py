@@ -1,6 +1,7 @@
 """Rates and the time left, from records and a clock."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -36,8 +37,8 @@ def done(rows: int, tokens: int, rejects: int = 0, unit: str | None = None) -> R
     return Record(unit, Outcome.DONE, shard=shard, stats=stats, reasons={"null": rejects})
 
 
-def failed(unit: str = "part-000001-000000") -> Record:
-    return Record(unit, Outcome.FAILED, "no space left")
+def failed(unit: str = "part-000001-000000", retries: int = 0) -> Record:
+    return Record(unit, Outcome.FAILED, "no space left", retries=retries)
 
 
 def test_nothing_is_known_before_the_first_record(clock):
@@ -90,3 +91,10 @@ def test_a_unit_that_two_workers_did_counts_once_and_is_done_if_one_of_them_did_
         totals.add(record)
     totals.add(failed("part-000000-000000"))
     assert (totals.done, totals.rows, totals.failures) == (1, 10, {})
+
+
+def test_retries_of_storage_add_up_over_units_that_are_done_and_units_that_fail(clock):
+    totals = Totals(committed=0, planned=3, clock=clock)
+    totals.add(replace(done(rows=10, tokens=10), retries=2))
+    totals.add(failed(retries=6))
+    assert totals.snapshot().retries == 8
