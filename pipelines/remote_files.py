@@ -15,7 +15,7 @@ from pipelines.local_files import FileEntry, fixed_part, is_glob, is_hidden
 from pipelines.remote_file import MAX_BLOCK_BYTES, RemoteFile
 from pipelines.retries import Retries, RetryPolicy, repeated
 from pipelines.s3_requests import S3Object
-from pipelines.store_errors import ShortReadError, server_answer
+from pipelines.store_errors import ShortReadError, one_line_errors, server_answer
 
 Result = TypeVar("Result")
 
@@ -146,7 +146,9 @@ class RemoteFiles:
                 raise ShortReadError(f"it ends at byte {start + len(data):,}, and was longer when it was opened")
             return data
 
-        return self._do(uri, "read", work)
+        # Here nobody is left to turn the store's errors into ours, and a decoder would take them for the file's.
+        with one_line_errors(uri, "read"):
+            return self._do(uri, "read", work)
 
     def _info(self, uri: str, verb: str) -> dict[str, Any] | None:
         """What the filesystem says of a file or folder; None where nothing is."""

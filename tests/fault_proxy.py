@@ -46,7 +46,8 @@ PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "expect")
 @dataclass
 class FaultProxy:
     """upstream: URL of the server. rate: the part of the requests that fails. expired: access keys that are refused.
-    next: kinds of faults for the next requests, each kept for the first that can fail so.
+    broken: parts of paths of objects that cannot be written, ever. next: kinds of faults for the next requests, each
+    kept for the first that can fail so.
 
     requests: counted by method. faults: by kind.
     """
@@ -58,19 +59,23 @@ class FaultProxy:
     hang_seconds: float = 2.0
     log: Path | None = None
     expired: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
     next: deque[str] = field(default_factory=deque)
     requests: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
+        self._listening = threading.Event()
+        self._stopped = asyncio.Event()
 
     def url(self, port: int) -> str:
         """Where clients reach it."""
         return f"http://127.0.0.1:{port}"
 
-    async def serve(self, port: int, until: asyncio.Event) -> None:
-        """Serves until the event."""
+    async def serve(self, port: int) -> None:
+        """Serves until it is cancelled, or `running` ends."""
+        self._loop = asyncio.get_running_loop()
         self._client = aiohttp.ClientSession(
             auto_decompress=False,
             connector=aiohttp.TCPConnector(limit=0),
@@ -80,7 +85,8 @@ class FaultProxy:
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        await until.wait()
+        self._listening.set()
+        await self._stopped.wait()
         await runner.cleanup()
         await self._client.close()
 
@@ -119,6 +125,8 @@ class FaultProxy:
     def _fault(self, request: web.BaseRequest) -> str | None:
         if any(f"Credential={key}/" in request.headers.get("Authorization", "") for key in self.expired):
             return "expired"
+        if request.method == "PUT" and any(part in request.raw_path for part in self.broken):
+            return "error"
         if self.next and request.method in KINDS[self.next[0]]:
             return self.next.popleft()
         if self._random.random() >= self.rate:
@@ -168,16 +176,14 @@ def _closed(request: web.BaseRequest) -> web.Response:
 @contextmanager
 def running(proxy: FaultProxy, port: int) -> Iterator[FaultProxy]:
     """The proxy in a thread of this process, for the time of the block."""
-    loop = asyncio.new_event_loop()
-    until = asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(proxy.serve(port, until)))
+    thread = threading.Thread(target=lambda: asyncio.run(proxy.serve(port)))
     thread.start()
+    proxy._listening.wait()
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(until.set)
+        proxy._loop.call_soon_threadsafe(proxy._stopped.set)
         thread.join()
-        loop.close()
 
 
 def main() -> None:
@@ -192,7 +198,7 @@ def main() -> None:
     given = parser.parse_args()
     proxy = FaultProxy(given.upstream, given.rate, given.seed, tuple(given.kinds.split(",")), log=given.log)
     try:
-        asyncio.run(proxy.serve(given.port, asyncio.Event()))
+        asyncio.run(proxy.serve(given.port))
     except KeyboardInterrupt:
         print(json.dumps(proxy.told()))
 

@@ -147,18 +147,17 @@ def test_waits_double_up_to_the_longest_and_lose_no_more_than_half_by_chance(att
     assert all(full / 2 <= wait <= full for wait, full in zip(failing.waits, due, strict=True))
 
 
-def test_a_store_that_was_reached_never_is_soon_given_up():
-    unproven = Failing(9, ConnectionRefusedError(), proven=False, first_wait=5)
+def test_a_store_that_was_never_reached_is_soon_given_up():
+    failing = Failing(9, ConnectionRefusedError(), proven=False, first_wait=4, unproven_seconds=1)
     with pytest.raises(StorageError):
-        unproven.run()
-    assert len(unproven.waits) < len(_waits_of_a_proven_store())
+        failing.run()
+    assert failing.waits == []
 
 
-def _waits_of_a_proven_store() -> list[float]:
-    proven = Failing(9, ConnectionRefusedError(), first_wait=5)
-    with pytest.raises(StorageError):
-        proven.run()
-    return proven.waits
+@pytest.mark.parametrize(("error", "proven"), [(ConnectionRefusedError(), True), (answered("SlowDown", 503), False)])
+def test_a_store_that_was_reached_once_or_answers_is_given_more_time(error, proven):
+    failing = Failing(2, error, proven=proven, first_wait=4, unproven_seconds=1)
+    assert failing.run() == 7
 
 
 def test_the_defaults_take_well_under_a_minute():
