@@ -73,7 +73,7 @@ def test_a_seek_within_the_block_asks_for_nothing():
 
 
 def test_a_seek_before_the_start_is_a_storage_error():
-    with pytest.raises(StorageError, match="^s3://b/a: cannot read: Invalid argument"):
+    with pytest.raises(StorageError, match=r"^s3://b/a: cannot read: Invalid argument"):
         opened()[0].seek(-1)
 
 

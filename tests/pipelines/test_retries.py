@@ -141,7 +141,9 @@ def test_what_will_not_pass_is_raised_at_once():
 
 @given(st.integers(1, 12), st.floats(0, 2), st.floats(0, 20))
 def test_waits_double_up_to_the_longest_and_lose_no_more_than_half_by_chance(attempts, first, longest):
-    failing = Failing(attempts - 1, TimeoutError(), attempts=attempts, first_wait=first, longest_wait=longest, most_seconds=1e9)  # noqa: E501
+    failing = Failing(
+        attempts - 1, TimeoutError(), attempts=attempts, first_wait=first, longest_wait=longest, most_seconds=1e9
+    )
     failing.run()
     due = [min(first * 2**number, longest) for number in range(attempts - 1)]
     assert all(full / 2 <= wait <= full for wait, full in zip(failing.waits, due, strict=True))

@@ -116,7 +116,7 @@ def container_credentials(keys: list[str]) -> Iterator[tuple[str, list[str]]]:
     left, served = list(keys), []
 
     class Endpoint(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             key = left.pop(0)
             served.append(key)
             until = (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
