@@ -117,7 +117,7 @@ class Storage:
         """Makes what is in a local folder survive a power cut, however it was written."""
         path = local_path(folder_uri)
         if path is not None:
-            with _one_line_errors(folder_uri, "sync"):
+            with one_line_errors(folder_uri, "sync"):
                 local_files.sync(path)
 
     def delete(self, uri: str) -> None:

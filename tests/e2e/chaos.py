@@ -21,13 +21,13 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from tests.fault_proxy import FaultProxy
-from tests.fault_proxy import running as proxied
 
 from pipelines.output.layout import Output
 from pipelines.storage import Storage
 from tests.e2e.case import Case
 from tests.e2e.killing import GIVE_UP_SECONDS, TARGETS, Run, running
+from tests.fault_proxy import FaultProxy
+from tests.fault_proxy import running as proxied
 from tests.s3_server import KEY, SECRET, free_port, moto_server, new_bucket, rclone_server
 from tests.tiny_model import package_tiny_model
 
