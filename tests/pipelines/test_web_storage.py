@@ -63,7 +63,8 @@ def test_a_page_of_links_is_a_folder_and_its_files_have_their_sizes(web):
 def test_a_file_is_read_and_one_that_is_not_there_is_none(web):
     _, url = web
     assert STORAGE.read_bytes(f"{url}/small.txt") == b"abc"
-    assert STORAGE.entry(f"{url}/small.txt").version
+    entry = STORAGE.entry(f"{url}/small.txt")
+    assert entry is not None and entry.version
     assert STORAGE.entry(f"{url}/nowhere.txt") is None
 
 
