@@ -19,7 +19,7 @@ from pipelines.encoder.resolve import reason_of, resolve_model
 from pipelines.encoder.saved_model_file import longest_text
 from pipelines.errors import ModelError, UsageError
 
-DTYPES = ("float32", "float16")
+DTYPES = ("float32", "float16", "int8", "binary")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 # The published preprocessors pack 128 tokens, so this is what the published snippet's vectors see.
@@ -32,7 +32,7 @@ class EncoderSpec:
 
     model, preprocessor: handles (a local folder, a `.tar.gz`, an `https://` handle, a folder at an fsspec URI).
     layers: indexes into `encoder_outputs` whose mean replaces `sequence_output`; negative ones count from the end.
-    dtype: of the vectors that come out. precision: of the matrix products inside.
+    dtype: of the vectors in a shard. precision: of the matrix products inside.
     """
 
     model: str
@@ -43,6 +43,11 @@ class EncoderSpec:
     max_tokens: int | None = None
     dtype: str = "float32"
     precision: str = "float32"
+
+    @property
+    def encoded_dtype(self) -> str:
+        """Of the vectors that the encoder gives: float32 for int8 and binary, which a shard's vectors become together."""
+        return "float16" if self.dtype == "float16" else "float32"
 
     def __post_init__(self) -> None:
         _require(self.pooling is None or self.pooling in POOLINGS, "--pooling", self.pooling, POOLINGS)

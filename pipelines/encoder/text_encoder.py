@@ -128,7 +128,7 @@ class TextEncoder:
         return self._vectors.compiled_shapes
 
     def encode(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
-        """The vectors of n texts in their order: dtype as in the spec, [n, dim], or a list of [tokens, dim].
+        """The vectors of n texts in their order, [n, dim], or a list of [tokens, dim], in the spec's `encoded_dtype`.
 
         Raises UnencodableTextError when a text has no UTF-8 form, and UsageError for what is no text at all.
         """
@@ -153,7 +153,7 @@ class TextEncoder:
             value = self._vectors(*given, full=full)
             if sequence:
                 for row, state in zip(batch.rows, value, strict=True):
-                    states[row] = state[: tokens.lengths[row]].astype(self.resolved.spec.dtype)
+                    states[row] = state[: tokens.lengths[row]].astype(self.resolved.spec.encoded_dtype)
             else:
                 vectors[batch.rows] = value
             padded += len(batch.rows) * batch.length
@@ -205,7 +205,7 @@ class TextEncoder:
         return tf.cast(vectors, tf.float32)
 
     def _no_vectors(self, rows: int) -> np.ndarray:
-        return np.empty((rows, self.dimension), self.resolved.spec.dtype)
+        return np.empty((rows, self.dimension), self.resolved.spec.encoded_dtype)
 
 
 def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:

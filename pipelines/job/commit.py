@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pipelines.corpus.plan import CorpusFile
 from pipelines.job.embedded import EmbeddedRows
 from pipelines.output.layout import Output
+from pipelines.output.quantized import quantized
 from pipelines.output.rejects import rejects_bytes
 from pipelines.output.shard import shard_bytes, shard_table
 from pipelines.output.shard_info import ShardInfo
@@ -21,14 +22,10 @@ def commit_unit(
 
     columns: those of the rows' table that go into the shard, `id` first. Raises StorageError.
     """
-    rows = embedded.rows
+    rows, dtype = embedded.rows, encoder.resolved.spec.dtype
+    stored = quantized(embedded.vectors, dtype)
     table = shard_table(
-        rows.table.select(columns),
-        embedded.tokens,
-        embedded.truncated,
-        embedded.vectors,
-        encoder.dimension,
-        encoder.resolved.spec.dtype,
+        rows.table.select(columns), embedded.tokens, embedded.truncated, stored.vectors, encoder.dimension, dtype
     )
     data, info = shard_bytes(
         table,
@@ -45,6 +42,8 @@ def commit_unit(
             truncated=int(embedded.truncated.sum()),
             fingerprint=encoder.fingerprint,
             encorpus_version=encorpus_version(),
+            dimension=encoder.dimension,
+            scale=stored.scale,
         ),
     )
     rejects_uri = output.rejects_uri(rows.unit)

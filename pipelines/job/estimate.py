@@ -12,6 +12,7 @@ from pipelines.corpus.plan import Columns, Plan
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.stats import EncodeStats
+from pipelines.output.quantized import vector_bytes
 from pipelines.storage import Storage
 
 if TYPE_CHECKING:  # a sample is taken without TensorFlow
@@ -46,7 +47,7 @@ def estimate(sampled: Sequence[UnitRows], encoder: "TextEncoder") -> Estimate | 
     tokens = encoder.tokenize(texts)
     lengths = tokens.lengths[tokens.row]
     stats = _probe(texts, encoder)
-    width = encoder.dimension * np.dtype(encoder.resolved.spec.dtype).itemsize
+    width = vector_bytes(encoder.dimension, encoder.resolved.spec.dtype)
     half, most, nearly_all = (int(number) for number in np.percentile(lengths, (50, 90, 99)))
     return Estimate(
         sampled=len(texts),

@@ -70,13 +70,13 @@ def check_streams(plan: Plan, reports: Sequence[ShardReport]) -> Iterator[Violat
 
 def check_dimensions(reports: Sequence[ShardReport]) -> Iterator[Violation]:
     """All vectors of the output are of one length: that of most shards."""
-    dimensions = Counter(report.dimension for report in reports if report.dimension is not None)
+    dimensions = Counter(report.info.dimension for report in reports if report.info is not None)
     if len(dimensions) < 2:
         return
     usual = dimensions.most_common(1)[0][0]
     for report in reports:
-        if report.dimension not in (usual, None):
-            what = f"its vectors have {report.dimension} numbers, those of other shards {usual}"
+        if report.info is not None and report.info.dimension != usual:
+            what = f"its vectors have {report.info.dimension} numbers, those of other shards {usual}"
             yield Violation(f"{report.unit.name}.parquet", what)
 
 

@@ -11,6 +11,7 @@ from pipelines.errors import StorageError
 from pipelines.output.check_rejects import check_rejects
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
+from pipelines.output.quantized import stored_width
 from pipelines.output.rejects import read_rejects
 from pipelines.output.shard import shard_schema, stored_schema
 from pipelines.output.shard_contents import UnitContents, ascend_within, parse_shard, positions_of
@@ -26,11 +27,10 @@ COUNTED_FORMATS = ("parquet", "csv")
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What became of checking a shard. info, dimension: None where the file is too damaged to tell."""
+    """What became of checking a shard. info: None where the file is too damaged to tell."""
 
     unit: Unit
     info: ShardInfo | None
-    dimension: int | None
     violations: tuple[Violation, ...]
 
 
@@ -40,17 +40,17 @@ def check_shard(planned: Planned, output: Output, unit: Unit, has_rejects: bool)
     try:
         shard = parse_shard(output.storage.read_bytes(output.shard_uri(unit)))
     except StorageError as error:
-        return ShardReport(unit, None, None, (Violation(shard_name, str(error)),))
+        return ShardReport(unit, None, (Violation(shard_name, str(error)),))
     except ValueError as error:
-        return ShardReport(unit, None, None, (Violation(shard_name, f"{error}; delete it and {AGAIN}"),))
+        return ShardReport(unit, None, (Violation(shard_name, f"{error}; delete it and {AGAIN}"),))
     try:
         rejects = read_rejects(output.storage, output.rejects_uri(unit)) if has_rejects else None
     except StorageError as error:
-        return ShardReport(unit, shard.info, shard.dimension, (Violation(rejects_name, str(error)),))
+        return ShardReport(unit, shard.info, (Violation(rejects_name, str(error)),))
     contents = UnitContents(planned, planned.plan.files[unit.file], unit, shard, rejects)
     wrong = [Violation(shard_name, what) for check in CHECKS for what in check(contents)]
     wrong += [Violation(rejects_name, what) for what in check_rejects(contents)]
-    return ShardReport(unit, shard.info, shard.dimension, tuple(wrong))
+    return ShardReport(unit, shard.info, tuple(wrong))
 
 
 def _belongs(contents: UnitContents) -> Iterator[str]:
@@ -77,13 +77,16 @@ def _covers_its_slice(contents: UnitContents) -> Iterator[str]:
 
 
 def _has_the_schema(contents: UnitContents) -> Iterator[str]:
-    planned, found, dimension = contents.planned, contents.shard.schema, contents.shard.dimension
-    if dimension is None:
+    planned, found, width = contents.planned, contents.shard.schema, contents.shard.width
+    if width is None:
         yield "its embedding column is missing, or of a type that encorpus never writes"
         return
-    due = shard_schema(planned.plan.schema, dimension, planned.job.encoder["dtype"], planned.sequence)
+    dtype, dimension = planned.job.encoder["dtype"], contents.shard.info.dimension
+    due = shard_schema(planned.plan.schema, width, dtype, planned.sequence)
     if not found.equals(stored_schema(due)):
         yield f"its columns are {_columns(found)}, where {_columns(due)} were planned"
+    elif stored_width(dimension, dtype) != width:
+        yield f"its footer gives {dimension} numbers to a vector, its embedding column {width} to a stored one"
 
 
 def _agrees_with_its_footer(contents: UnitContents) -> Iterator[str]:
@@ -95,8 +98,12 @@ def _agrees_with_its_footer(contents: UnitContents) -> Iterator[str]:
             yield f"its {name} add up to {found}, its footer says {said}"
 
 
-def _has_finite_vectors(contents: UnitContents) -> Iterator[str]:
-    info, norms = contents.shard.info, contents.shard.norms
+def _has_sound_vectors(contents: UnitContents) -> Iterator[str]:
+    info, norms, dtype = contents.shard.info, contents.shard.norms, contents.planned.job.encoder["dtype"]
+    if dtype != "int8" and info.scale != 1:
+        yield f"its footer gives the scale {info.scale:g} to {dtype} vectors, which have none"
+    if wrong := contents.shard.impossible:
+        yield f"{wrong} of its {dtype} vectors hold bits or numbers that encorpus never writes"
     if wrong := int(np.count_nonzero(~np.isfinite(norms))):
         yield f"{wrong} of its vectors are NaN or infinite"
         return
@@ -139,7 +146,7 @@ CHECKS: tuple[Callable[[UnitContents], Iterator[str]], ...] = (
     _covers_its_slice,
     _has_the_schema,
     _agrees_with_its_footer,
-    _has_finite_vectors,
+    _has_sound_vectors,
     _has_its_own_ids,
     _accounts_for_every_row,
 )

@@ -25,6 +25,8 @@ class ShardEntry:
     truncated: int
     bytes: int
     checksum: str
+    dimension: int
+    scale: float
     norm_min: float
     norm_mean: float
     norm_max: float

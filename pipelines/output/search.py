@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: the cosine of a query with every vector of an output, shard by shard."""
+"""Exact nearest neighbours: a query is compared with every vector of an output, shard by shard."""
 
 import heapq
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.errors import EncorpusError, StorageError, UsageError
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned, load_planned, units_of_plan
+from pipelines.output.scores import scores
 from pipelines.output.shard import read_columns, vector_batches
 from pipelines.pool_map import pool_map
 
@@ -23,7 +24,8 @@ SHARDS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Hit:
-    """A row near the query. score: cosine, -1 to 1. text: None where it is not kept and its input is gone."""
+    """A row near the query. score: cosine, -1 to 1; for binary vectors, of their signs. text: None where it is not kept
+    and its input is gone."""
 
     score: float
     id: str | int
@@ -41,8 +43,7 @@ class _Place(NamedTuple):
 
 
 def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> list[Hit]:
-    """The `top` rows with the largest cosine to the query, float32 [dim], best first, over all committed shards
-    of the plan.
+    """The `top` rows that are nearest to the query, float32 [dim], best first, over all committed shards of the plan.
 
     fingerprint: of the encoder that made the query, which must be the output's.
 
@@ -51,21 +52,12 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
     """
     planned = load_planned(output)
     _refuse(planned, output, fingerprint)
-    direction = np.asarray(query, np.float32)
-    direction = direction / max(float(np.linalg.norm(direction)), np.finfo(np.float32).tiny)
+    wanted = np.asarray(query, np.float32)
     units = units_of_plan(planned.plan, output.committed())
     best: list[_Place] = []
-    for places in pool_map(lambda unit: _best_of_shard(output, unit, direction, top), units, SHARDS_AT_ONCE):
+    for places in pool_map(lambda unit: _best_of_shard(output, unit, wanted, top), units, SHARDS_AT_ONCE):
         best = heapq.nsmallest(top, [*best, *places])
     return list(_hits(planned, output, best))
-
-
-def cosines(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """The cosines, float32 [n], of vectors [n, dim] with a direction [dim] of length 1; 0 for vectors of length 0."""
-    vectors = vectors.astype(np.float32, copy=False)
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    # einsum, not BLAS: BLAS would start threads of its own under each of ours.
-    return np.einsum("ij,j->i", vectors, direction) / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
 def top_rows(scores: np.ndarray, top: int) -> np.ndarray:
@@ -88,16 +80,16 @@ def _refuse(planned: Planned, output: Output, fingerprint: str) -> None:
         )
 
 
-def _best_of_shard(output: Output, unit: Unit, direction: np.ndarray, top: int) -> list[_Place]:
+def _best_of_shard(output: Output, unit: Unit, query: np.ndarray, top: int) -> list[_Place]:
     uri = output.shard_uri(unit)
     data = output.storage.read_bytes(uri)
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as parquet:
-            parts = [cosines(vectors, direction) for vectors in vector_batches(parquet)]
+            parts = [scores(vectors, query) for vectors in vector_batches(parquet)]
     except (pa.ArrowException, OSError, ValueError, AttributeError):
         raise StorageError(f"{uri}: not a whole shard; `encorpus verify` says what is wrong") from None
-    scores = np.concatenate([np.empty(0, np.float32), *parts])
-    return [_Place(-float(scores[row]), unit.file, unit.slice, int(row)) for row in top_rows(scores, top)]
+    found = np.concatenate([np.empty(0, np.float32), *parts])
+    return [_Place(-float(found[row]), unit.file, unit.slice, int(row)) for row in top_rows(found, top)]
 
 
 def _hits(planned: Planned, output: Output, places: list[_Place]) -> Iterator[Hit]:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import EncorpusError, StorageError
+from pipelines.output.quantized import stored_width
 from pipelines.output.seal import PLACEHOLDER, seal
 from pipelines.output.shard_info import ShardInfo, from_metadata, to_metadata
-from pipelines.output.vectors import Vectors, embedding_type, vector_array, vector_norms, vectors_of
+from pipelines.output.vectors import (
+    Vectors,
+    bytes_of_rows,
+    embedding_column,
+    embedding_type,
+    vector_norms,
+    vector_parts,
+    vector_type,
+    vectors_of,
+)
 from pipelines.storage import Storage
 
 __all__ = [
@@ -30,22 +41,28 @@ __all__ = [
 # Vectors are read as a whole: with large pages they are read several times faster.
 PAGE_BYTES = 8 << 20
 
-# Rows whose vectors are decoded at once.
-VECTOR_ROWS = 4096
+# Vectors in one row group, so that a reader can take a part of a large shard.
+GROUP_BYTES = 32 << 20
+
+# Vectors decoded at once.
+BATCH_BYTES = 8 << 20
+
+# The Parquet path of the numbers starts so.
+EMBEDDING = "embedding."
 
 # The footer's length (little-endian) and the magic number end every Parquet file.
 TAIL_BYTES = 8
 FOOTER_GUESS_BYTES = 64 << 10
 
 
-def shard_schema(columns: pa.Schema, dimension: int, dtype: str, sequence: bool) -> pa.Schema:
-    """The schema of a shard, from that of `id` and the kept columns."""
+def shard_schema(columns: pa.Schema, width: int, dtype: str, sequence: bool) -> pa.Schema:
+    """The schema of a shard, from that of `id` and the kept columns. width: numbers that store one vector."""
     return pa.schema(
         [
             *(pa.field(field.name, field.type) for field in columns),
             pa.field("tokens", pa.int32()),
             pa.field("truncated", pa.bool_()),
-            pa.field("embedding", embedding_type(dimension, dtype, sequence)),
+            pa.field("embedding", embedding_type(width, dtype, sequence)),
         ]
     )
 
@@ -55,33 +72,38 @@ def shard_table(
 ) -> pa.Table:
     """The shard's rows: `columns` (id and kept), tokens int32, truncated bool, embedding.
 
-    vectors: [n, dimension], or n arrays [tokens, dimension], which become lists of vectors.
+    vectors: as `quantized` gives them, [n, width], or n arrays [tokens, width], which become lists of vectors.
     """
-    schema = shard_schema(columns.schema, dimension, dtype, sequence=not isinstance(vectors, np.ndarray))
-    own = [pa.array(tokens, pa.int32()), pa.array(truncated, pa.bool_()), vector_array(vectors, dimension, dtype)]
+    width = stored_width(dimension, dtype)
+    schema = shard_schema(columns.schema, width, dtype, sequence=not isinstance(vectors, np.ndarray))
+    own = [pa.array(tokens, pa.int32()), pa.array(truncated, pa.bool_()), embedding_column(vectors, width, dtype)]
     return pa.Table.from_arrays([*columns.columns, *own], schema=schema)
 
 
 def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo]:
     """The shard's file, and the info completed with vector norms, checksum and size.
 
-    Raises EncorpusError when a vector is not finite: such a shard would only be found wrong later.
+    Vectors are not copied on their way into the file. Raises EncorpusError when a vector is not finite: such a shard
+    would only be found wrong later.
     """
-    info = replace(info, **_norms(vectors_of(table["embedding"]), info), checksum=PLACEHOLDER)
+    info = replace(info, **_norms(table["embedding"], info), checksum=PLACEHOLDER)
     leaves = _leaves(table.schema)
-    small: Any = [path for path in leaves if not path.startswith("embedding.")]
+    small: Any = [path for path in leaves if not path.startswith(EMBEDDING)]
     # Vectors hardly compress, and readers are faster without.
     compression: Any = {path: "zstd" if path in small else "none" for path in leaves}
+    # Parquet's smallest integers have 32 bits; as indexes into a dictionary, those of int8 and binary have 8.
+    in_dictionary: Any = leaves if vector_type(table.schema.field("embedding").type).value_type.bit_width == 8 else small
     sink = io.BytesIO()
     with pq.ParquetWriter(
         sink,
         table.schema,
         compression=compression,
-        use_dictionary=small,
+        use_dictionary=in_dictionary,
         write_statistics=small,
         data_page_size=PAGE_BYTES,
     ) as writer:
-        writer.write_table(table, row_group_size=max(1, table.num_rows))
+        for start, stop in pairwise(_group_bounds(table["embedding"])):
+            writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
         writer.add_key_value_metadata(to_metadata(info))
     data = sink.getbuffer()
     return data, replace(info, checksum=seal(data), bytes=data.nbytes)
@@ -108,9 +130,14 @@ def read_info(storage: Storage, uri: str) -> ShardInfo:
 
 
 def vector_batches(parquet: pq.ParquetFile) -> Iterator[np.ndarray]:
-    """The vectors of an open shard [n, dimension], a few MB at a time; those of all tokens for `sequence`."""
-    for batch in parquet.iter_batches(VECTOR_ROWS, columns=["embedding"], use_threads=False):
-        yield vectors_of(pa.chunked_array([batch.column(0)]))
+    """The stored vectors of an open shard [n, width], a few MB at a time; those of all tokens for `sequence`."""
+    for number in range(parquet.num_row_groups):
+        group = parquet.metadata.row_group(number)
+        columns = (group.column(place) for place in range(group.num_columns))
+        size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.startswith(EMBEDDING))
+        rows = max(1, BATCH_BYTES * group.num_rows // max(1, size))
+        for batch in parquet.iter_batches(rows, row_groups=[number], columns=["embedding"], use_threads=False):
+            yield vectors_of(pa.chunked_array([batch.column(0)]))
 
 
 def read_columns(storage: Storage, uri: str, columns: Sequence[str]) -> pa.Table:
@@ -127,10 +154,18 @@ def _not_whole(uri: str, error: Exception) -> StorageError:
     return StorageError(f"{uri}: not a whole shard ({reason}); delete it and run the same embed command again")
 
 
-def _norms(vectors: np.ndarray, info: ShardInfo) -> dict[str, float]:
-    if not len(vectors):
+def _group_bounds(column: pa.ChunkedArray) -> list[int]:
+    """Where row groups begin, and where the last one ends: each has less than GROUP_BYTES of vectors before its last
+    row. One group, without rows, where there are none."""
+    sizes = bytes_of_rows(column)
+    groups = (np.cumsum(sizes) - sizes) // GROUP_BYTES
+    return [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(sizes)]
+
+
+def _norms(column: pa.ChunkedArray, info: ShardInfo) -> dict[str, float]:
+    norms = np.concatenate([np.empty(0, np.float32), *(vector_norms(part, info.scale) for part in vector_parts(column))])
+    if not len(norms):
         return {}
-    norms = vector_norms(vectors)
     wrong = int(np.count_nonzero(~np.isfinite(norms)))
     if wrong:
         raise EncorpusError(

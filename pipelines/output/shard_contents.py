@@ -9,22 +9,25 @@ import pyarrow.parquet as pq
 from pipelines.corpus.plan_types import CorpusFile, Unit
 from pipelines.corpus.rows import generated_id
 from pipelines.output.planned import Planned
+from pipelines.output.quantized import impossible
 from pipelines.output.seal import check_seal
 from pipelines.output.shard import vector_batches
 from pipelines.output.shard_info import ShardInfo, from_metadata
-from pipelines.output.vectors import vector_norms
+from pipelines.output.vectors import embedding_width, vector_norms
 
 
 @dataclass(frozen=True)
 class ShardContents:
-    """info: what the footer says. table: all columns but the embedding, as `schema` has them. dimension: of the
-    vectors, None where the embedding column is missing or none. norms: float32, the lengths of all vectors."""
+    """info: what the footer says. table: all columns but the embedding, as `schema` has them. width:
+    numbers that store one vector, None where the embedding column is missing or none. norms: float32, the lengths of all
+    vectors. impossible: how many of them hold what is never stored."""
 
     info: ShardInfo
     schema: pa.Schema
     table: pa.Table
-    dimension: int | None
+    width: int | None
     norms: np.ndarray
+    impossible: int
 
 
 @dataclass(frozen=True)
@@ -53,27 +56,15 @@ def parse_shard(data: bytes) -> ShardContents:
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as parquet:
             schema = parquet.schema_arrow.remove_metadata()
-            dimension = dimension_of(schema)
-            norms = [vector_norms(vectors) for vectors in vector_batches(parquet)] if dimension is not None else []
-            return ShardContents(
-                info=from_metadata(parquet.metadata.metadata, len(data)),
-                schema=schema,
-                table=parquet.read([name for name in schema.names if name != "embedding"], use_threads=False),
-                dimension=dimension,
-                norms=np.concatenate([np.empty(0, np.float32), *norms]),
-            )
+            info = from_metadata(parquet.metadata.metadata, len(data))
+            width, norms, wrong = embedding_width(schema), [np.empty(0, np.float32)], 0
+            for vectors in vector_batches(parquet) if width is not None else ():
+                norms.append(vector_norms(vectors, info.scale))
+                wrong += int(impossible(vectors, info.dimension).sum())
+            table = parquet.read([name for name in schema.names if name != "embedding"], use_threads=False)
+            return ShardContents(info, schema, table, width, np.concatenate(norms), wrong)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"not readable as Parquet ({' '.join(str(error).split())[:200]})") from None
-
-
-def dimension_of(schema: pa.Schema) -> int | None:
-    """The length of a shard's vectors; None where its embedding column is missing or of another type."""
-    if "embedding" not in schema.names:
-        return None
-    kind = schema.field("embedding").type
-    if pa.types.is_list(kind):
-        kind = kind.value_type
-    return kind.list_size if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) else None
 
 
 def positions_of(contents: UnitContents) -> np.ndarray | None:

@@ -13,9 +13,10 @@ class ShardInfo:
 
     unit: its name. file, version: the corpus file, as planned. start, stop: rows or bytes of it that the slice
     covers. last: whether this is the file's last slice. rows, rejects: rows embedded and not; their sum is the
-    rows read. tokens: over all rows, after truncation. truncated: rows that lost text. norm_*: of the vectors,
-    over tokens for `sequence`; 0 without rows. checksum: of the file, as `seal` says. bytes: of the file, known to
-    whoever has it and not in the footer.
+    rows read. tokens: over all rows, after truncation. truncated: rows that lost text. dimension: of the vectors, as
+    the encoder gives them. scale: of int8 vectors; else 1. norm_*: of the vectors as they are stored (int8: × scale;
+    binary: the bits as 0 and 1), over tokens for `sequence`; 0 without rows. checksum: of the file, as `seal` says.
+    bytes: of the file, known to whoever has it and not in the footer.
     """
 
     unit: str
@@ -30,6 +31,8 @@ class ShardInfo:
     truncated: int
     fingerprint: str
     encorpus_version: str
+    dimension: int
+    scale: float = 1.0
     norm_min: float = 0.0
     norm_mean: float = 0.0
     norm_max: float = 0.0

@@ -1,65 +1,115 @@
-"""The embedding column: vectors into an Arrow array, and out of it again."""
+"""The embedding column: stored vectors into an Arrow array, and out of it again."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-Vectors = np.ndarray | list[np.ndarray]
+from pipelines.output.quantized import AT_ONCE, STORED, Vectors, ones
 
-# Vectors whose norms are taken at once: float16 ones are widened a little at a time.
-NORMS_AT_ONCE = 4096
+__all__ = [
+    "Vectors",
+    "bytes_of_rows",
+    "embedding_column",
+    "embedding_type",
+    "embedding_width",
+    "vector_norms",
+    "vector_parts",
+    "vector_type",
+    "vectors_of",
+    "widened",
+]
 
 
-def embedding_type(dimension: int, dtype: str, sequence: bool) -> pa.DataType:
-    """FixedSizeList<dtype>[dimension], or for `sequence` a List of it, a vector a token. dtype: float32 or float16.
+def embedding_type(width: int, dtype: str, sequence: bool) -> pa.DataType:
+    """FixedSizeList<number>[width], or for `sequence` a List of it, a vector a token.
 
-    The numbers are declared to be never null, which makes them several times faster to read.
+    dtype: as in the encoder spec; `quantized` says what numbers store it, and how many are the width. They are declared
+    to be never null, which makes them several times faster to read.
     """
-    number = pa.field("element", pa.from_numpy_dtype(np.dtype(dtype)), nullable=False)
-    vector = pa.list_(number, dimension)
+    number = pa.field("element", pa.from_numpy_dtype(STORED[dtype]), nullable=False)
+    vector = pa.list_(number, width)
     return pa.list_(pa.field("element", vector, nullable=False)) if sequence else vector
 
 
-def vector_array(vectors: Vectors, dimension: int, dtype: str) -> pa.Array:
-    """Vectors [n, dimension], or n arrays [tokens, dimension], as an array of the embedding type.
+def embedding_column(vectors: Vectors, width: int, dtype: str) -> pa.ChunkedArray:
+    """Stored vectors [n, width], or n arrays [tokens, width], each a chunk of its own, as a column of the embedding
+    type; not copied where they are contiguous.
 
     Raises ValueError when shape or dtype are others.
     """
     sequence = not isinstance(vectors, np.ndarray)
-    flat = np.concatenate([np.empty((0, dimension), dtype), *vectors]) if sequence else vectors
-    if flat.ndim != 2 or flat.shape[1] != dimension or flat.dtype != dtype:
-        raise ValueError(f"vectors are {flat.dtype} {flat.shape}, not {dtype} [n, {dimension}]")
-    kind = embedding_type(dimension, dtype, sequence)
-    numbers = pa.array(np.ascontiguousarray(flat).reshape(-1))
+    kind = embedding_type(width, dtype, sequence)
     if not sequence:
-        return pa.FixedSizeListArray.from_arrays(numbers, type=kind)
-    offsets = pa.array(np.cumsum([0, *map(len, vectors)], dtype=np.int32))
-    return pa.ListArray.from_arrays(
-        offsets, pa.FixedSizeListArray.from_arrays(numbers, type=kind.value_type), type=kind
-    )
+        return pa.chunked_array([_vector_array(vectors, kind)], kind)
+    chunks = [
+        pa.ListArray.from_arrays(
+            pa.array([0, len(states)], pa.int32()), _vector_array(states, kind.value_type), type=kind
+        )
+        for states in vectors
+    ]
+    return pa.chunked_array(chunks, kind)
+
+
+def vector_type(kind: pa.DataType) -> Any:
+    """The type of one stored vector in a column of the embedding type."""
+    return kind.value_type if pa.types.is_list(kind) else kind
+
+
+def embedding_width(schema: pa.Schema) -> int | None:
+    """Numbers a vector in a shard's embedding column; None where it is missing, or of a type that stores no vectors."""
+    if "embedding" not in schema.names:
+        return None
+    kind = vector_type(schema.field("embedding").type)
+    stored = pa.types.is_fixed_size_list(kind) and kind.value_type in map(pa.from_numpy_dtype, STORED.values())
+    return kind.list_size if stored else None
+
+
+def vector_parts(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
+    """The stored vectors of an embedding column [n, width], a chunk at a time and not copied; those of all tokens where
+    it is of lists."""
+    for chunk in column.chunks:
+        flat = chunk if pa.types.is_fixed_size_list(chunk.type) else chunk.flatten()
+        yield flat.flatten().to_numpy(zero_copy_only=True).reshape(-1, flat.type.list_size)
 
 
 def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
-    """The vectors of an embedding column as [n, dimension], those of all tokens where it is of lists.
-
-    Not copied where the column is one chunk.
-    """
-    vector = column.type if pa.types.is_fixed_size_list(column.type) else column.type.value_type
-    parts = [_chunk_vectors(chunk, vector.list_size) for chunk in column.chunks]
+    """The stored vectors of a whole embedding column [n, width]. Not copied where the column is one chunk."""
+    parts = list(vector_parts(column))
     if len(parts) == 1:
         return parts[0]
+    vector = vector_type(column.type)
     return np.concatenate([np.empty((0, vector.list_size), vector.value_type.to_pandas_dtype()), *parts])
 
 
-def vector_norms(vectors: np.ndarray) -> np.ndarray:
-    """The Euclidean lengths, float32 [n], of vectors [n, dimension]; not finite where a vector is not."""
-    norms = np.empty(len(vectors), np.float32)
-    for start in range(0, len(vectors), NORMS_AT_ONCE):
-        some = vectors[start : start + NORMS_AT_ONCE].astype(np.float32, copy=False)
-        norms[start : start + len(some)] = np.sqrt(np.einsum("ij,ij->i", some, some))
-    return norms
+def bytes_of_rows(column: pa.ChunkedArray) -> np.ndarray:
+    """The bytes of each row's stored vectors, int64 [n]."""
+    vector = vector_type(column.type)
+    counts = pc.list_value_length(column).to_numpy() if vector != column.type else np.ones(len(column))
+    return counts.astype(np.int64) * vector.list_size * vector.value_type.byte_width
 
 
-def _chunk_vectors(chunk: pa.Array, dimension: int) -> np.ndarray:
-    if not pa.types.is_fixed_size_list(chunk.type):
-        chunk = chunk.flatten()
-    return chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, dimension)
+def vector_norms(vectors: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """The Euclidean lengths, float32 [n], of stored vectors [n, width]; not finite where a vector is not.
+
+    scale: of int8 vectors. The length of a binary vector is that of its bits, taken as 0 and 1.
+    """
+    if vectors.dtype == STORED["binary"]:
+        return np.sqrt(ones(vectors), dtype=np.float32)
+    norms = [np.sqrt(np.einsum("ij,ij->i", some, some)) for some in widened(vectors)]
+    return np.concatenate([np.empty(0, np.float32), *norms]) * np.float32(scale)
+
+
+def widened(vectors: np.ndarray) -> Iterator[np.ndarray]:
+    """The vectors in float32, a few at a time where they are of another type."""
+    for start in range(0, len(vectors), AT_ONCE):
+        yield vectors[start : start + AT_ONCE].astype(np.float32, copy=False)
+
+
+def _vector_array(vectors: np.ndarray, kind: Any) -> pa.FixedSizeListArray:
+    width, dtype = kind.list_size, kind.value_type.to_pandas_dtype()
+    if vectors.ndim != 2 or vectors.shape[1] != width or vectors.dtype != dtype:
+        raise ValueError(f"vectors are {vectors.dtype} {vectors.shape}, not {np.dtype(dtype)} [n, {width}]")
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).reshape(-1)), type=kind)

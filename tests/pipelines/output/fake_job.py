@@ -103,7 +103,8 @@ class FakeJob:
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The texts' vectors [n, DIMENSION], or for `sequence` one array [words + 2, DIMENSION] a text."""
-        vectors = np.array([fake_vector(text) for text in texts], self.dtype).reshape(-1, DIMENSION)
+        dtype = np.float16 if self.dtype == "float16" else np.float32
+        vectors = np.array([fake_vector(text) for text in texts], dtype).reshape(-1, DIMENSION)
         if self.pooling == "sequence":
             return [np.tile(v, (len(text.split()) + 2, 1)) for v, text in zip(vectors, texts, strict=True)]
         return vectors

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as numbers
 
 from pipelines.corpus.plan import Columns
 from pipelines.errors import StorageError, UsageError
-from pipelines.output.search import cosines, search, top_rows
+from pipelines.output.scores import cosines
+from pipelines.output.search import search, top_rows
 from tests.pipelines.output.fake_job import (
     FINGERPRINT,
     FakeJob,

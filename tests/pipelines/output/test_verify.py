@@ -250,7 +250,7 @@ def test_vectors_of_another_length_are_found(output):
     number = pa.field("element", pa.float32(), nullable=False)
     short = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(32, np.float32)), type=pa.list_(number, 4))
     rewrite(output, CUT, lambda table: table.set_column(3, "embedding", short))
-    assert_found(output, CUT, "its vectors have 4 numbers, those of other shards 8")
+    assert_found(output, CUT, "its footer gives 8 numbers to a vector, its embedding column 4 to a stored one")
 
 
 @pytest.mark.parametrize(
