@@ -111,7 +111,8 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
         "--shard-rows",
         type=_count,
         metavar="N",
-        help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs; in a rerun, as before)",
+        help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs, at most 250 with a vector a token; "
+        "in a rerun, as before)",
     )
     _storage_option(corpus)
 
@@ -143,7 +144,12 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longer texts are cut; default: what the model recommends, else 128",
     )
-    encoder.add_argument("--dtype", choices=DTYPES, default="float32", help="of the vectors (default: %(default)s)")
+    encoder.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="of the numbers in the shards' vectors; binary: a bit each (default: %(default)s)",
+    )
     encoder.add_argument(
         "--precision",
         choices=PRECISIONS,

@@ -7,9 +7,10 @@ from cluster.console import Console
 from cluster.job_options import columns_of, encoder_of, storage_of
 from cluster.numbers import count, duration, size
 from pipelines.corpus.plan import Plan, make_plan
+from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.job.cores import usable_cores
 from pipelines.job.estimate import Estimate, estimate, estimated_rows, sample
-from pipelines.job.prepare import default_shard_rows
+from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
 
 SHOWN_BROKEN = 5
 
@@ -17,14 +18,14 @@ SHOWN_BROKEN = 5
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Plans; with a model, also tokenises a sample and probes the encoder."""
     storage, columns = storage_of(arguments), columns_of(arguments)
-    shard_rows = arguments.shard_rows or default_shard_rows(arguments.pooling, arguments.gpus_per_worker)
-    plan = make_plan(arguments.inputs, columns, shard_rows, storage)
+    resolved = resolve_spec(encoder_of(arguments), storage.options) if arguments.model else None
+    plan = make_plan(arguments.inputs, columns, _shard_rows(arguments, resolved), storage)
     known = all(file.rows is not None or file.error for file in plan.files)
-    sampled = sample(plan, columns, storage) if arguments.model or not known else []
+    sampled = sample(plan, columns, storage) if resolved or not known else []
     rows = estimated_rows(plan, sampled)
     for line in _plan_lines(plan, rows):
         console.print(line)
-    if not arguments.model:
+    if not resolved:
         console.print("name a --model for tokens, rates and time")
         return 0
     from pipelines.encoder.text_encoder import TextEncoder
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     gpus = arguments.gpus_per_worker
     workers = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
     threads = None if gpus else max(1, usable_cores() // workers)
-    encoder = TextEncoder.load(encoder_of(arguments), threads, storage.options)
+    encoder = TextEncoder.load_resolved(resolved, threads)
     found = estimate(sampled, encoder)
     if found is None:
         console.print("no texts to sample")
@@ -40,6 +41,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for line in _estimate_lines(plan, rows, workers, found, encoder.resolved.max_tokens):
         console.print(line)
     return 0
+
+
+def _shard_rows(arguments: argparse.Namespace, resolved: ResolvedSpec | None) -> int:
+    """Those asked for, or as `embed` would have them for a new output."""
+    if arguments.shard_rows:
+        return arguments.shard_rows
+    if resolved is None:
+        return default_shard_rows(arguments.pooling, arguments.gpus_per_worker)
+    return default_shard_rows(resolved.pooling, arguments.gpus_per_worker, sequence_bytes(resolved))
 
 
 def _plan_lines(plan: Plan, rows: int) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""How long a text a SavedModel takes, read from its file without TensorFlow, whose import takes seconds.
+"""How long a text a SavedModel takes and how wide its vectors are, read from its file without TensorFlow, whose import
+takes seconds.
 
 saved_model.pb is a protocol buffer. The numbers are those of the fields in tensorflow/core/protobuf: saved_model.proto,
 meta_graph.proto, saved_object_graph.proto and struct.proto.
@@ -15,12 +16,17 @@ VARIABLE, VARIABLE_SHAPE, VARIABLE_NAME = 7, 2, 6
 MAP_KEY, MAP_VALUE = 1, 2
 ARGUMENT = (MAP_VALUE, 3, 52, 1, 52, 1)
 SHAPES_IN_ARGUMENT = ((53, 1, MAP_VALUE, 33, 2), (51, 1, 33, 2), (52, 1, 33, 2))  # of a dict, a list, a tuple
+OUTPUTS = (MAP_VALUE, 4)
+DICT_ENTRY, LIST_VALUE, TUPLE_VALUE = (53, 1), (51, 1), (52, 1)
+SPEC_SHAPE = (33, 2)
 DIMENSION, SIZE = 2, 1
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 # Every published BERT, ELECTRA and ALBERT export names the table so.
 POSITION_TABLE = b"position_embedding"
+
+SEQUENCE_OUTPUT = b"sequence_output"
 
 
 def longest_text(folder: Path) -> int | None:
@@ -36,6 +42,11 @@ def positions(folder: Path) -> int | None:
 def fixed_length(folder: Path) -> int | None:
     """The only number of tokens that the encoder's call takes, None where it takes any. Raises OSError."""
     return _told(folder, _fixed_length)
+
+
+def sequence_width(folder: Path) -> int | None:
+    """The width of the encoder's sequence_output, None where its file does not tell. Raises OSError."""
+    return _told(folder, _sequence_width)
 
 
 def _told(folder: Path, ask: Callable[[memoryview], int | None]) -> int | None:
@@ -59,16 +70,37 @@ def _positions(graph: memoryview) -> int | None:
 
 
 def _fixed_length(graph: memoryview) -> int | None:
+    for call in _calls(graph):
+        for path in SHAPES_IN_ARGUMENT:
+            for shape in _values(call, *ARGUMENT, *path):
+                return _shape(shape)[1]
+    return None
+
+
+def _sequence_width(graph: memoryview) -> int | None:
+    for call in _calls(graph):
+        for output in _sequence_outputs(call):
+            for shape in _values(output, *SPEC_SHAPE):
+                return _shape(shape)[2]
+    return None
+
+
+def _sequence_outputs(call: memoryview) -> Iterator[memoryview]:
+    """What a call gives for sequence_output, which is the second where it gives a list."""
+    for entry in _values(call, *OUTPUTS, *DICT_ENTRY):
+        if bytes(next(_values(entry, MAP_KEY))) == SEQUENCE_OUTPUT:
+            yield from _values(entry, MAP_VALUE)
+    for kind in (LIST_VALUE, TUPLE_VALUE):
+        yield from list(_values(call, *OUTPUTS, *kind))[1:2]
+
+
+def _calls(graph: memoryview) -> Iterator[memoryview]:
+    """The functions that calling the encoder can run."""
     objects = list(_values(graph, OBJECT))
     names = [(bytes(next(_values(child, CHILD_NAME))), child) for child in _values(objects[0], CHILD)]
     calls = [objects[next(_values(child, CHILD_ID))] for name, child in names if name == b"__call__"]
     traced = {bytes(name) for call in calls for name in _values(call, *TRACED_NAME)}
-    for function in _values(graph, FUNCTION):
-        if bytes(next(_values(function, MAP_KEY))) in traced:
-            for path in SHAPES_IN_ARGUMENT:
-                for shape in _values(function, *ARGUMENT, *path):
-                    return _shape(shape)[1]
-    return None
+    return (entry for entry in _values(graph, FUNCTION) if bytes(next(_values(entry, MAP_KEY))) in traced)
 
 
 def _shape(message: memoryview) -> list[int | None]:

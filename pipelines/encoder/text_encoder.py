@@ -151,11 +151,13 @@ class TextEncoder:
                 _columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)
             )
             value = self._vectors(*given, full=full)
-            if sequence:
-                for row, state in zip(batch.rows, value, strict=True):
-                    states[row] = state[: tokens.lengths[row]].astype(self.resolved.spec.encoded_dtype)
-            else:
-                vectors[batch.rows] = value
+            # A number that float16 cannot hold becomes infinite, and its row a reject.
+            with np.errstate(over="ignore"):
+                if sequence:
+                    for row, state in zip(batch.rows, value, strict=True):
+                        states[row] = state[: tokens.lengths[row]].astype(self.resolved.spec.encoded_dtype)
+                else:
+                    vectors[batch.rows] = value
             padded += len(batch.rows) * batch.length
             flop += len(batch.rows) * self._flop_of_row(batch.length)
         stats = EncodeStats(

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pipelines.corpus.plan import Columns, Plan, Unit, extend_plan, make_plan, plan_to_bytes
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.errors import EncorpusError, UsageError
+from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
 from pipelines.local_files import absolute
 from pipelines.output.job_file import JobFile, difference, save_job_file
 from pipelines.output.layout import Output
@@ -17,12 +18,6 @@ from pipelines.output.planned import Planned, load_planned
 from pipelines.output.remaining import Remaining, remaining
 from pipelines.storage import Storage
 from pipelines.version import encorpus_version
-
-# Small units show up soon and lose little to a crash; on a GPU a unit of this many rows takes seconds.
-CPU_SHARD_ROWS = 1000
-GPU_SHARD_ROWS = 50_000
-# A vector a token: hundreds of MB in a unit of a thousand rows.
-SEQUENCE_SHARD_ROWS = 250
 
 
 @dataclass(frozen=True)
@@ -79,7 +74,7 @@ def prepare(job: Job) -> Prepared:
     committed = _committed_to(output, job.inputs)
     before = _plan_bytes(output)
     theirs = load_planned(output) if committed else None
-    usual = default_shard_rows(resolved.pooling, job.gpus_per_worker)
+    usual = default_shard_rows(resolved.pooling, job.gpus_per_worker, sequence_bytes(resolved))
     shard_rows = job.shard_rows or (theirs.job.shard_rows if theirs else usual)
     ours = _job_file(job, resolved, shard_rows)
     if theirs is None:
@@ -94,13 +89,6 @@ def prepare(job: Job) -> Prepared:
         before_plan = theirs.plan if theirs else None
         _clean(output, committed, plan, plan if data == before else before_plan)
     return Prepared(job, resolved, plan, plan_digest(data), output, len(committed), left)
-
-
-def default_shard_rows(pooling: str | None, gpus_per_worker: float) -> int:
-    """Rows of a unit, about, where nobody says how many."""
-    if pooling == "sequence":
-        return SEQUENCE_SHARD_ROWS
-    return GPU_SHARD_ROWS if gpus_per_worker else CPU_SHARD_ROWS
 
 
 def plan_digest(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """Checks of one shard: whole, of its unit, as its footer says, and with every row of its slice accounted for."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -100,8 +101,8 @@ def _agrees_with_its_footer(contents: UnitContents) -> Iterator[str]:
 
 def _has_sound_vectors(contents: UnitContents) -> Iterator[str]:
     info, norms, dtype = contents.shard.info, contents.shard.norms, contents.planned.job.encoder["dtype"]
-    if dtype != "int8" and info.scale != 1:
-        yield f"its footer gives the scale {info.scale:g} to {dtype} vectors, which have none"
+    if not (0 < info.scale < math.inf if dtype == "int8" else info.scale == 1):
+        yield f"its footer gives the scale {info.scale:g} to {dtype} vectors"
     if wrong := contents.shard.impossible:
         yield f"{wrong} of its {dtype} vectors hold bits or numbers that encorpus never writes"
     if wrong := int(np.count_nonzero(~np.isfinite(norms))):

@@ -16,9 +16,9 @@ from pipelines.output.seal import PLACEHOLDER, seal
 from pipelines.output.shard_info import ShardInfo, from_metadata, to_metadata
 from pipelines.output.vectors import (
     Vectors,
-    bytes_of_rows,
     embedding_column,
     embedding_type,
+    numbers_of_rows,
     vector_norms,
     vector_parts,
     vector_type,
@@ -41,11 +41,12 @@ __all__ = [
 # Vectors are read as a whole: with large pages they are read several times faster.
 PAGE_BYTES = 8 << 20
 
-# Vectors in one row group, so that a reader can take a part of a large shard.
-GROUP_BYTES = 32 << 20
+# Numbers of vectors in one row group, 32 MiB in float32: a reader can take a part of a large shard, and neither it nor
+# the writer needs much more memory than that.
+GROUP_NUMBERS = 8 << 20
 
-# Vectors decoded at once.
-BATCH_BYTES = 8 << 20
+# Numbers of vectors decoded at once.
+BATCH_NUMBERS = 2 << 20
 
 # The Parquet path of the numbers starts so.
 EMBEDDING = "embedding."
@@ -133,9 +134,9 @@ def vector_batches(parquet: pq.ParquetFile) -> Iterator[np.ndarray]:
     """The stored vectors of an open shard [n, width], a few MB at a time; those of all tokens for `sequence`."""
     for number in range(parquet.num_row_groups):
         group = parquet.metadata.row_group(number)
-        columns = (group.column(place) for place in range(group.num_columns))
-        size = sum(column.total_uncompressed_size for column in columns if column.path_in_schema.startswith(EMBEDDING))
-        rows = max(1, BATCH_BYTES * group.num_rows // max(1, size))
+        columns = map(group.column, range(group.num_columns))
+        numbers = sum(column.num_values for column in columns if column.path_in_schema.startswith(EMBEDDING))
+        rows = max(1, BATCH_NUMBERS * group.num_rows // max(1, numbers))
         for batch in parquet.iter_batches(rows, row_groups=[number], columns=["embedding"], use_threads=False):
             yield vectors_of(pa.chunked_array([batch.column(0)]))
 
@@ -155,11 +156,11 @@ def _not_whole(uri: str, error: Exception) -> StorageError:
 
 
 def _group_bounds(column: pa.ChunkedArray) -> list[int]:
-    """Where row groups begin, and where the last one ends: each has less than GROUP_BYTES of vectors before its last
-    row. One group, without rows, where there are none."""
-    sizes = bytes_of_rows(column)
-    groups = (np.cumsum(sizes) - sizes) // GROUP_BYTES
-    return [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(sizes)]
+    """Where row groups begin, and where the last one ends: without its last row, none has more than GROUP_NUMBERS. One
+    group, without rows, where there are none."""
+    numbers = numbers_of_rows(column)
+    groups = (np.cumsum(numbers) - numbers) // GROUP_NUMBERS
+    return [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(numbers)]
 
 
 def _norms(column: pa.ChunkedArray, info: ShardInfo) -> dict[str, float]:

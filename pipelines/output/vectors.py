@@ -11,10 +11,10 @@ from pipelines.output.quantized import AT_ONCE, STORED, Vectors, ones
 
 __all__ = [
     "Vectors",
-    "bytes_of_rows",
     "embedding_column",
     "embedding_type",
     "embedding_width",
+    "numbers_of_rows",
     "vector_norms",
     "vector_parts",
     "vector_type",
@@ -84,11 +84,11 @@ def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
     return np.concatenate([np.empty((0, vector.list_size), vector.value_type.to_pandas_dtype()), *parts])
 
 
-def bytes_of_rows(column: pa.ChunkedArray) -> np.ndarray:
-    """The bytes of each row's stored vectors, int64 [n]."""
+def numbers_of_rows(column: pa.ChunkedArray) -> np.ndarray:
+    """How many numbers store each row's vectors, int64 [n]."""
     vector = vector_type(column.type)
-    counts = pc.list_value_length(column).to_numpy() if vector != column.type else np.ones(len(column))
-    return counts.astype(np.int64) * vector.list_size * vector.value_type.byte_width
+    vectors = pc.list_value_length(column).to_numpy() if vector != column.type else np.ones(len(column))
+    return vectors.astype(np.int64) * vector.list_size
 
 
 def vector_norms(vectors: np.ndarray, scale: float = 1.0) -> np.ndarray:

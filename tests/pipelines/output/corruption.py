@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.output.layout import Output
+from pipelines.output.seal import KEY, PLACEHOLDER, seal
 from pipelines.output.shard import ShardInfo, read_info, shard_bytes
 
 
@@ -60,6 +61,16 @@ def flip(path: Path, place: int, bit: int = 0) -> None:
     data = bytearray(path.read_bytes())
     data[place] ^= 1 << bit
     path.write_bytes(data)
+
+
+def edit_footer(path: Path, key: str, value: str) -> None:
+    """Changes a value in a shard's footer to one that is not longer, and seals the shard again."""
+    old = pq.read_metadata(path).metadata[f"encorpus.{key}".encode()]
+    digits = pq.read_metadata(path).metadata[KEY.encode()]
+    data = path.read_bytes().replace(old, value.encode().ljust(len(old))).replace(digits, PLACEHOLDER.encode())
+    file = memoryview(bytearray(data))
+    seal(file)
+    path.write_bytes(file)
 
 
 def swap(one: Path, other: Path) -> None:

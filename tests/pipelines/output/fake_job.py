@@ -31,10 +31,10 @@ STORAGE = Storage()
 TEXT = Columns("text")
 
 
-def fake_vector(text: str) -> np.ndarray:
-    """A direction, float32 [DIMENSION], that follows from the text alone."""
+def fake_vector(text: str, dimension: int = DIMENSION) -> np.ndarray:
+    """A direction, float32 [dimension], at most 32, that follows from the text alone."""
     digest = hashlib.sha256(text.encode()).digest()
-    vector = np.frombuffer(digest, np.uint8)[:DIMENSION].astype(np.float32) - 127.5
+    vector = np.frombuffer(digest, np.uint8)[:dimension].astype(np.float32) - 127.5
     return vector / np.linalg.norm(vector)
 
 
@@ -47,6 +47,7 @@ class FakeJob:
     columns: Columns = TEXT
     shard_rows: int = 10
     dtype: str = "float32"
+    dimension: int = DIMENSION
     pooling: str = "mean"
     fingerprint: str = FINGERPRINT
 
@@ -93,7 +94,7 @@ class FakeJob:
         )
         encoded = SimpleNamespace(vectors=self.vectors(texts))
         encoder = SimpleNamespace(
-            dimension=DIMENSION,
+            dimension=self.dimension,
             fingerprint=self.fingerprint,
             resolved=SimpleNamespace(spec=SimpleNamespace(dtype=self.dtype)),
         )
@@ -102,9 +103,9 @@ class FakeJob:
         return commit_unit(self.output, file, names, embedded, cast(Any, encoder))
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
-        """The texts' vectors [n, DIMENSION], or for `sequence` one array [words + 2, DIMENSION] a text."""
+        """The texts' vectors [n, dimension], or for `sequence` one array [words + 2, dimension] a text."""
         dtype = np.float16 if self.dtype == "float16" else np.float32
-        vectors = np.array([fake_vector(text) for text in texts], dtype).reshape(-1, DIMENSION)
+        vectors = np.array([fake_vector(text, self.dimension) for text in texts], dtype).reshape(-1, self.dimension)
         if self.pooling == "sequence":
             return [np.tile(v, (len(text.split()) + 2, 1)) for v, text in zip(vectors, texts, strict=True)]
         return vectors

@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as numbers
 
 from pipelines.corpus.plan import Columns
 from pipelines.errors import StorageError, UsageError
-from pipelines.output.scores import cosines
 from pipelines.output.search import search, top_rows
 from tests.pipelines.output.fake_job import (
     FINGERPRINT,
@@ -68,13 +67,32 @@ def test_of_equal_rows_the_first_in_the_corpus_comes_first(tmp_path: Path):
     assert [hit.id for hit in hits] == ["000000:0", "000000:1", "000000:2"]
 
 
-def test_half_precision_vectors_are_compared_in_single_precision(tmp_path: Path):
+@pytest.mark.parametrize(("dtype", "closeness"), [("float16", 1e-3), ("int8", 1e-3), ("binary", 0)])
+def test_a_text_finds_itself_whatever_its_vector_is_stored_in(tmp_path: Path, dtype: str, closeness: float):
     corpus = write_parquet(tmp_path / "a.parquet", texts_of("a", 25))
-    job = FakeJob((corpus,), output_in(tmp_path), dtype="float16")
+    job = FakeJob((corpus,), output_in(tmp_path), dtype=dtype, dimension=30)
     job.run()
-    hit = search(job.output, fake_vector("a 4"), FINGERPRINT, top=1)[0]
+    hit = search(job.output, fake_vector("a 4", 30), FINGERPRINT, top=1)[0]
     assert (hit.id, hit.text) == ("000000:4", "a 4")
-    assert hit.score == pytest.approx(1, abs=1e-3)
+    assert hit.score == pytest.approx(1, abs=closeness)
+
+
+def test_hits_of_int8_and_binary_outputs_are_those_of_all_rows_compared_one_by_one(tmp_path: Path):
+    texts, query = texts_of("a", 90), fake_vector("a query", 30)
+    vectors = np.array([fake_vector(text, 30) for text in texts])
+    steps = np.rint(np.vstack([part / np.abs(part).max() * 127 for part in np.split(vectors, 9)]))
+    due = {
+        "int8": steps @ query / np.linalg.norm(steps, axis=1),
+        "binary": 1 - 2 * np.count_nonzero((vectors > 0) != (query > 0), axis=1) / 30,
+    }
+    for dtype, expected in due.items():
+        job = FakeJob((write_parquet(tmp_path / f"{dtype}.parquet", texts),), output_in(tmp_path / dtype), dtype=dtype)
+        job = replace(job, dimension=30)
+        job.run()
+        hits = search(job.output, query, FINGERPRINT, top=90)
+        places = [int(str(hit.id).partition(":")[2]) for hit in hits]
+        assert places == np.argsort(-np.round(expected, 5), kind="stable").tolist()
+        assert [hit.score for hit in hits] == pytest.approx(expected[places], abs=1e-5)
 
 
 def test_a_kept_text_is_found_without_the_input(tmp_path: Path):
@@ -121,10 +139,6 @@ def test_a_damaged_shard_is_one_clear_line(tmp_path: Path):
     (Path(job.output.uri) / "part-000000-000000.parquet").write_bytes(b"PAR1")
     with pytest.raises(StorageError, match=r"part-000000-000000\.parquet: not a whole shard"):
         search(job.output, fake_vector("x"), FINGERPRINT, top=1)
-
-
-def test_a_vector_without_length_is_near_nothing():
-    assert cosines(np.zeros((2, 4), np.float32), np.array([1, 0, 0, 0], np.float32)).tolist() == [0, 0]
 
 
 @given(numbers.arrays(np.float32, st.integers(0, 60), elements=st.integers(-4, 4)), st.integers(1, 70))
