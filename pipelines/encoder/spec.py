@@ -46,7 +46,7 @@ class EncoderSpec:
 
     @property
     def encoded_dtype(self) -> str:
-        """Of the vectors that the encoder gives: float32 for int8 and binary, which a shard's vectors become together."""
+        """Of the vectors that the encoder gives: for int8 and binary, which only a shard's vectors become, float32."""
         return "float16" if self.dtype == "float16" else "float32"
 
     def __post_init__(self) -> None:

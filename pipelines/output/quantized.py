@@ -84,10 +84,10 @@ def ones(bits: np.ndarray) -> np.ndarray:
 def impossible(stored: np.ndarray, dimension: int) -> np.ndarray:
     """Which stored vectors, bool [n], hold what quantising never gives: -128, or a bit behind the last number's."""
     if stored.dtype == STORED["int8"]:
-        return (stored < -LARGEST).any(axis=1)
+        return np.any(stored < -LARGEST, axis=1)
     if stored.dtype == STORED["binary"] and stored.shape[1] == stored_width(dimension, "binary"):
         behind = stored.shape[1] * BITS - dimension
-        return (stored[:, -1:] & ((1 << behind) - 1)).any(axis=1)
+        return stored[:, -1] & ((1 << behind) - 1) != 0
     return np.zeros(len(stored), bool)
 
 

@@ -93,7 +93,8 @@ def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo
     # Vectors hardly compress, and readers are faster without.
     compression: Any = {path: "zstd" if path in small else "none" for path in leaves}
     # Parquet's smallest integers have 32 bits; as indexes into a dictionary, those of int8 and binary have 8.
-    in_dictionary: Any = leaves if vector_type(table.schema.field("embedding").type).value_type.bit_width == 8 else small
+    number = vector_type(table.schema.field("embedding").type).value_type
+    in_dictionary: Any = leaves if number.bit_width == 8 else small
     sink = io.BytesIO()
     with pq.ParquetWriter(
         sink,
@@ -164,7 +165,8 @@ def _group_bounds(column: pa.ChunkedArray) -> list[int]:
 
 
 def _norms(column: pa.ChunkedArray, info: ShardInfo) -> dict[str, float]:
-    norms = np.concatenate([np.empty(0, np.float32), *(vector_norms(part, info.scale) for part in vector_parts(column))])
+    parts = [vector_norms(part, info.scale) for part in vector_parts(column)]
+    norms = np.concatenate([np.empty(0, np.float32), *parts])
     if not len(norms):
         return {}
     wrong = int(np.count_nonzero(~np.isfinite(norms)))

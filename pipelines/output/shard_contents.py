@@ -18,8 +18,8 @@ from pipelines.output.vectors import embedding_width, vector_norms
 
 @dataclass(frozen=True)
 class ShardContents:
-    """info: what the footer says. table: all columns but the embedding, as `schema` has them. width:
-    numbers that store one vector, None where the embedding column is missing or none. norms: float32, the lengths of all
+    """info: what the footer says. table: all columns but the embedding, as `schema` has them. width: numbers
+    that store one vector, None where the embedding column is missing or none. norms: float32, the lengths of all
     vectors. impossible: how many of them hold what is never stored."""
 
     info: ShardInfo

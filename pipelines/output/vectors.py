@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.output.quantized import AT_ONCE, STORED, Vectors, ones
 
@@ -87,8 +86,10 @@ def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
 def numbers_of_rows(column: pa.ChunkedArray) -> np.ndarray:
     """How many numbers store each row's vectors, int64 [n]."""
     vector = vector_type(column.type)
-    vectors = pc.list_value_length(column).to_numpy() if vector != column.type else np.ones(len(column))
-    return vectors.astype(np.int64) * vector.list_size
+    if vector == column.type:
+        return np.full(len(column), vector.list_size)
+    lengths = [np.diff(chunk.offsets) for chunk in column.chunks]
+    return np.concatenate([np.empty(0, np.int64), *lengths]) * vector.list_size
 
 
 def vector_norms(vectors: np.ndarray, scale: float = 1.0) -> np.ndarray:

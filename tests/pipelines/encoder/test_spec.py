@@ -8,11 +8,12 @@ import sys
 import pytest
 
 from pipelines.encoder.folder_digest import folder_digest
-from pipelines.encoder.saved_model_file import fixed_length
+from pipelines.encoder.saved_model_file import fixed_length, sequence_width
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import ModelError, UsageError
-from tests.pipelines.encoder.fake_encoders import NAMES, FakeEncoder, save, save_plain, specs
+from tests import tiny_model as tiny
+from tests.pipelines.encoder.fake_encoders import NAMES, WIDTH, FakeEncoder, save, save_plain, specs
 from tests.tiny_model import LAYERS, POSITIONS
 
 
@@ -43,9 +44,18 @@ def test_equal_content_and_options_have_equal_fingerprints_wherever_they_lie(tin
     assert fingerprint(tiny_model) == fingerprint(model)
 
 
-@pytest.mark.parametrize("options", [{"pooling": "cls"}, {"max_tokens": 9}, {"dtype": "float16"}, {"normalize": True}])
+@pytest.mark.parametrize(
+    "options", [{"pooling": "cls"}, {"max_tokens": 9}, {"dtype": "float16"}, {"dtype": "binary"}, {"normalize": True}]
+)
 def test_every_option_that_decides_a_vector_is_in_the_fingerprint(tiny_model, options):
     assert fingerprint(tiny_model) != fingerprint(tiny_model, **options)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "encoded"), [("float32", "float32"), ("float16", "float16"), ("int8", "float32"), ("binary", "float32")]
+)
+def test_what_a_shard_quantises_the_encoder_gives_in_float32(dtype, encoded):
+    assert EncoderSpec("model", dtype=dtype).encoded_dtype == encoded
 
 
 def test_the_order_of_layers_is_not_in_the_fingerprint(tiny_model):
@@ -136,6 +146,28 @@ def test_the_only_length_of_a_list_model_is_found_too(tmp_path):
     given = [specs(length=32)[name] for name in NAMES]
     save(encoder, lambda inputs: list(encoder.encode(inputs[0]).values()), tmp_path / "model", ((given,), {}))
     assert fixed_length(tmp_path / "model") == 32
+
+
+@pytest.mark.parametrize("kind", [dict, list, tuple])
+def test_the_width_of_a_models_vectors_is_found_without_loading_it(tmp_path, kind):
+    encoder = FakeEncoder(pooled_width=3)
+
+    def call(inputs):
+        outputs = encoder.encode(inputs["input_word_ids"])
+        return outputs if kind is dict else kind(outputs.values())
+
+    assert sequence_width(save(encoder, call, tmp_path / "model", ((specs(),), {}))) == WIDTH
+
+
+def test_a_packaged_models_width_is_found_and_a_preprocessor_has_none(tiny_model):
+    assert sequence_width(tiny_model) == tiny.WIDTH
+    assert sequence_width(tiny_model / "preprocess") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no protocol buffer", bytes(range(256)) * 9])
+def test_a_file_that_is_no_model_tells_no_width(tmp_path, content):
+    (tmp_path / "saved_model.pb").write_bytes(content)
+    assert sequence_width(tmp_path) is None
 
 
 def test_a_recommendation_beyond_the_positions_stops_at_them(model):

@@ -12,6 +12,7 @@ from pipelines.encoder import text_encoder
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import ModelError
+from tests.pipelines.encoder.fake_encoders import FakeEncoder, save, specs
 from tests.tiny_model import POSITIONS, WIDTH
 
 TOLERANCE = 1e-4
@@ -139,6 +140,22 @@ def test_float16_vectors_are_the_float32_ones_rounded(tiny_model, snippet):
     vectors = np.asarray(encoder.encode(HOSTILE))
     assert vectors.dtype == np.float16
     np.testing.assert_allclose(vectors, snippet(HOSTILE, "mean"), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sequence"])
+def test_a_number_that_float16_cannot_hold_is_infinite_and_nothing_is_warned_of(tiny_model, tmp_path, recwarn, pooling):
+    encoder = FakeEncoder()
+    encoder.table.assign(encoder.table * 1e6)
+    model = save(encoder, lambda inputs: encoder.encode(inputs["input_word_ids"]), tmp_path / "m", ((specs(),), {}))
+    spec = EncoderSpec(str(model), str(tiny_model / "preprocess"), pooling=pooling, dtype="float16")
+    assert np.isinf(TextEncoder.load(spec).encode(["the zip"])[0]).any()
+    assert not [warning for warning in recwarn if "overflow" in str(warning.message)]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "binary"])
+def test_vectors_that_a_shard_quantises_are_given_in_float32(tiny_model, dtype):
+    encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", dtype=dtype))
+    assert np.asarray(encoder.encode(["the zip"])).dtype == np.float32
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 2e-2), ("float16", 2e-3)])

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.encoder.spec import DTYPES
 from pipelines.output.layout import Output
-from pipelines.output.verify import verify
 from pipelines.output.vectors import embedding_column, vectors_of
+from pipelines.output.verify import verify
 from tests.pipelines.output.corruption import copy_of, edit_footer, edit_json, rewrite, shard
 from tests.pipelines.output.fake_job import FakeJob, mixed_corpus, output_in
 
