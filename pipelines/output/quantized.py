@@ -87,7 +87,7 @@ def impossible(stored: np.ndarray, dimension: int) -> np.ndarray:
         return np.any(stored < -LARGEST, axis=1)
     if stored.dtype == STORED["binary"] and stored.shape[1] == stored_width(dimension, "binary"):
         behind = stored.shape[1] * BITS - dimension
-        return stored[:, -1] & ((1 << behind) - 1) != 0
+        return np.any(stored[:, -1:] & ((1 << behind) - 1), axis=1)
     return np.zeros(len(stored), bool)
 
 

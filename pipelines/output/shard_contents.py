@@ -57,12 +57,12 @@ def parse_shard(data: bytes) -> ShardContents:
         with pq.ParquetFile(pa.BufferReader(data)) as parquet:
             schema = parquet.schema_arrow.remove_metadata()
             info = from_metadata(parquet.metadata.metadata, len(data))
-            width, norms, wrong = embedding_width(schema), [np.empty(0, np.float32)], 0
+            width, norms, strange = embedding_width(schema), [np.empty(0, np.float32)], 0
             for vectors in vector_batches(parquet) if width is not None else ():
                 norms.append(vector_norms(vectors, info.scale))
-                wrong += int(impossible(vectors, info.dimension).sum())
+                strange += int(impossible(vectors, info.dimension).sum())
             table = parquet.read([name for name in schema.names if name != "embedding"], use_threads=False)
-            return ShardContents(info, schema, table, width, np.concatenate(norms), wrong)
+            return ShardContents(info, schema, table, width, np.concatenate(norms), strange)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"not readable as Parquet ({' '.join(str(error).split())[:200]})") from None
 

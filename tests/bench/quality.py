@@ -84,4 +84,5 @@ def recall(queries: np.ndarray, documents: np.ndarray) -> tuple[float, float, fl
     return float(np.mean(rank <= 1)), float(np.mean(rank <= 10)), float(np.mean(1 / rank))
 
 
-main()
+if __name__ == "__main__":
+    main()
