@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cluster.numbers import size
+from pipelines.job import shard_rows
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import MAX_TOKENS, ROWS, content_of, rows_of, write_parquet
 from tests.tiny_model import WIDTH
@@ -27,6 +28,12 @@ def with_model(clean, tiny_model):
 def test_files_rows_and_units(clean):
     told = lines(clean.corpus, "--shard-rows", "10")
     assert told[:2] == [f"1 file, {size((clean.corpus / 'a.parquet').stat().st_size)}", "30 rows in 3 units"]
+
+
+def test_with_a_vector_a_token_units_are_as_large_as_a_shard_may_be(clean, tiny_model, monkeypatch):
+    monkeypatch.setattr(shard_rows, "SEQUENCE_SHARD_BYTES", 10 * MAX_TOKENS * WIDTH * 4)
+    words = (clean.corpus, "--model", tiny_model, "--pooling", "sequence", "--max-tokens", str(MAX_TOKENS))
+    assert lines(*words)[1] == "30 rows in 3 units"
 
 
 def test_streamed_files_are_told_apart(mixed):

@@ -9,12 +9,13 @@ import pytest
 
 from pipelines.corpus.plan import Columns, plan_from_bytes
 from pipelines.errors import EncorpusError, InputChangedError, StorageError, UsageError
+from pipelines.job import shard_rows
 from pipelines.job.prepare import prepare
 from pipelines.output.layout import Output
 from pipelines.storage import Storage
 from tests.pipelines.job.jobs import job_of, spec_of, texts_of, write_parquet
 from tests.pipelines.output.fake_job import FakeJob
-from tests.tiny_model import package_tiny_model
+from tests.tiny_model import WIDTH, package_tiny_model
 
 
 @pytest.fixture
@@ -170,6 +171,12 @@ def test_units_are_as_large_as_the_device_and_the_vectors_allow(corpus, tiny_mod
     encoder = spec_of(tiny_model, pooling=pooling)
     job = job_of(corpus, tmp_path / "out", tiny_model, encoder=encoder, shard_rows=None, gpus_per_worker=gpus)
     assert prepare(job).plan.shard_rows == rows
+
+
+def test_units_with_a_vector_a_token_are_as_large_as_a_shard_may_be(corpus, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(shard_rows, "SEQUENCE_SHARD_BYTES", 10 * 32 * WIDTH * 4)
+    job = job_of(corpus, tmp_path / "out", tiny_model, encoder=spec_of(tiny_model, pooling="sequence"), shard_rows=None)
+    assert prepare(job).plan.shard_rows == 10
 
 
 @pytest.mark.parametrize("gpus", [-1, 1.5])
