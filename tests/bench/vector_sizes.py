@@ -42,8 +42,8 @@ def main() -> None:
     lines, rests = (encoded(encoder, texts) for texts in quality.first_lines())
     for dtype in DTYPES:
         told = [
-            f"{name} {quality.spearman(pair_scores(*texts, dtype), judged):.4f}"
-            for name, (*texts, judged) in pairs.items()
+            f"{name} {quality.spearman(pair_scores(first, second, dtype), judged):.4f}"
+            for name, (first, second, judged) in pairs.items()
         ]
         print(f"{dtype}: {vector_bytes(encoder.dimension, dtype)} bytes a vector; Spearman: {', '.join(told)}")
         print(f"  {len(lines):,} docstrings: {retrieval(lines, ranking(rests, dtype))}")
