@@ -192,7 +192,10 @@ def _s3_entry(fs: Any, bucket: str, one: S3Object) -> FileEntry:
 
 
 def _find(fs: Any, key: str, glob: bool) -> list[FileEntry]:
+    """The files below a folder; or those that a glob matches, and those below the folders that it matches."""
     found = fs.glob(key, detail=True) if glob else fs.find(key, detail=True)
+    for name in [name for name, info in found.items() if info["type"] == "directory"]:
+        found |= fs.find(name, detail=True)
     return [_entry(fs, info) for info in found.values() if info["type"] == "file"]
 
 

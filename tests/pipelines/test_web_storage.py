@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -29,8 +30,7 @@ class WithRanges(WithoutRanges):
         if not asked:
             super().do_GET()
             return
-        with open(self.translate_path(self.path), "rb") as file:
-            data = file.read()
+        data = Path(self.translate_path(self.path)).read_bytes()
         start, _, last = asked.partition("-")
         part = data[int(start) : int(last or len(data)) + 1]
         self.send_response(206)
