@@ -40,9 +40,11 @@ def test_a_unit_whose_store_keeps_failing_fails_alone_and_is_made_by_a_rerun(job
     summary = embed(asked)
     assert [record.unit for record in summary.failures] == ["part-000001-000001"]
     assert summary.failures[0].message.endswith("Please try again., after 7 attempts")
-    assert (summary.manifest, summary.progress.rows) == (None, 200)
+    assert summary.manifest is None
     proxy.broken.clear()
-    assert embed(asked).progress.rows == 20
+    again = embed(asked)
+    assert again.progress.rows > 0
+    assert summary.progress.rows + again.progress.rows == 220
     assert verify(Output(asked.output, asked.storage), with_input=True).violations == ()
 
 
