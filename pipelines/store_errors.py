@@ -168,6 +168,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    text = getattr(error, "strerror", None) or str(error) or silent
     where = getattr(error, "filename", None)
     return " ".join(str(text).split())[:300] + (f" ({where})" if where else "")

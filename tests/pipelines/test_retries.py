@@ -132,6 +132,10 @@ def test_after_the_last_attempt_one_line_says_where_what_and_how_often():
     assert str(raised.value) == "s3://b/a: cannot read: slow down, after 4 attempts"
 
 
+def test_a_timeout_without_words_is_told():
+    assert str(storage_error("s3://b/a", "read", TimeoutError())) == "s3://b/a: cannot read: no answer in time"
+
+
 def test_what_will_not_pass_is_raised_at_once():
     failing = Failing(9, FileNotFoundError())
     with pytest.raises(FileNotFoundError):
