@@ -1,5 +1,7 @@
 """A whole job over a store that fails: faults that pass cost retries, and one that stays costs its unit alone."""
 
+from typing import Any
+
 import pytest
 import s3fs
 
@@ -50,7 +52,7 @@ def test_a_unit_whose_store_keeps_failing_fails_alone_and_is_made_by_a_rerun(job
 
 def test_an_upload_in_parts_that_nobody_finished_is_no_shard(job):
     asked, _ = job
-    store = s3fs.S3FileSystem(**asked.storage.options)
+    store: Any = s3fs.S3FileSystem(**asked.storage.options)
     bucket, key, _ = store.split_path(f"{asked.output}/part-000000-000000.parquet")
     begun = store.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
     part = {"Bucket": bucket, "Key": key, "UploadId": begun["UploadId"], "PartNumber": 1}
