@@ -12,6 +12,9 @@ from pipelines.encoder.spec import DTYPES, POOLINGS, PRECISIONS
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
 
+# Rows that `verify --deep` embeds again: a second's work for most encoders.
+SAMPLE_ROWS = 256
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as every other error does; takes `-2,-1` for a value, as it does `-2`."""
@@ -177,14 +180,25 @@ def _storage_option(parser: argparse._ActionsContainer) -> None:
 def _verify_options(parser: argparse.ArgumentParser) -> None:
     _output_options(parser)
     parser.add_argument("--input", action="store_true", help="also compare with the corpus files, which are read again")
+    parser.add_argument(
+        "--deep", action="store_true", help="also look for repeated ids and zero vectors, and embed some rows again"
+    )
+    deep = parser.add_argument_group("with --deep")
+    deep.add_argument("--sample", type=_count, metavar="N", help=f"rows to embed again, about (default: {SAMPLE_ROWS})")
+    deep.add_argument("--seed", type=_count, metavar="N", help="chooses them; default: another one each time")
+    _moved_model_options(deep)
+
+
+def _moved_model_options(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--model", metavar="HANDLE", help="where the model lies now, if it has moved")
+    parser.add_argument("--preprocessor", metavar="HANDLE", help="the same for its preprocessor")
 
 
 def _search_options(parser: argparse.ArgumentParser) -> None:
     _output_options(parser)
     parser.add_argument("query", metavar="QUERY", help="a text")
     parser.add_argument("--top", type=_count, default=5, metavar="N", help="default: %(default)s")
-    parser.add_argument("--model", metavar="HANDLE", help="where the model lies now, if it has moved")
-    parser.add_argument("--preprocessor", metavar="HANDLE", help="the same for its preprocessor")
+    _moved_model_options(parser)
 
 
 def _package_options(parser: argparse.ArgumentParser) -> None:

@@ -1,19 +1,13 @@
 """A running job, shown: a live line on a terminal, a quiet line now and then in a log."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-from rich.console import Console as RichConsole
-from rich.live import Live
-from rich.spinner import Spinner
-
 from cluster.console import Console
+from cluster.line_display import line_display
 from cluster.numbers import count, duration
 from pipelines.job.progress import Snapshot
-
-QUIET_SECONDS = 30
 
 
 class Display(Protocol):
@@ -28,38 +22,20 @@ class Display(Protocol):
 def progress_display(console: Console) -> Iterator[Display]:
     """The display that suits the console, for the time of a job."""
     with ExitStack() as ending:
-        yield _LiveLine(console, ending) if console.interactive else _QuietLines(console)
+        yield _JobLine(console, ending)
 
 
-class _LiveLine:
-    """A line of a terminal that changes in place, and is gone at the end."""
-
+class _JobLine:
     def __init__(self, console: Console, ending: ExitStack) -> None:
         self._console = console
         self._ending = ending
-        self._spinner = Spinner("dots", "loading the encoder")
 
     def begin(self, plan: str) -> None:
         self._console.note(plan)
-        terminal = RichConsole(file=self._console.err)
-        self._ending.enter_context(Live(self._spinner, console=terminal, refresh_per_second=8, transient=True))
+        self._show = self._ending.enter_context(line_display(self._console, "loading the encoder"))
 
     def __call__(self, snapshot: Snapshot) -> None:
-        self._spinner.update(text=progress_line(snapshot))
-
-
-class _QuietLines:
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._next = time.monotonic() + QUIET_SECONDS
-
-    def begin(self, plan: str) -> None:
-        self._console.note(plan)
-
-    def __call__(self, snapshot: Snapshot) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + QUIET_SECONDS
-            self._console.note(progress_line(snapshot))
+        self._show(progress_line(snapshot))
 
 
 def progress_line(snapshot: Snapshot) -> str:

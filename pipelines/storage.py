@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 from pipelines import local_files
-from pipelines.errors import UsageError
+from pipelines.errors import StorageError, UsageError
 from pipelines.local_files import FileEntry, local_path
 from pipelines.remote_files import RemoteFiles
 from pipelines.retries import Retries, RetryPolicy
@@ -78,6 +78,15 @@ class Storage:
                 return path.read_bytes()
             with self._remote.open(uri) as file:
                 return file.readall()
+
+    def read_if_there(self, uri: str) -> bytes | None:
+        """The whole file; None if there is no such file, which is not asked before."""
+        try:
+            return self.read_bytes(uri)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                return None
+            raise
 
     def read_range(self, uri: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop), fewer where the file ends before."""

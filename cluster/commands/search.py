@@ -8,7 +8,7 @@ import numpy as np
 
 from cluster.console import Console
 from cluster.job_options import storage_of
-from pipelines.encoder.spec import EncoderSpec
+from cluster.output_encoder import load_output_encoder
 from pipelines.errors import UsageError
 from pipelines.output.layout import Output
 from pipelines.output.planned import load_planned
@@ -23,9 +23,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     planned = load_planned(output)
     if planned.sequence:
         raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
-    from pipelines.encoder.text_encoder import TextEncoder
-
-    encoder = TextEncoder.load(_encoder_of(planned.job.encoder, arguments), storage_options=output.storage.options)
+    encoder = load_output_encoder(planned, output, arguments)
     query = np.asarray(encoder.encode([arguments.query]))[0]
     hits = search(output, query, encoder.fingerprint, arguments.top)
     for hit in hits:
@@ -35,18 +33,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not hits:
         console.print("nothing is committed yet")
     return 0
-
-
-def _encoder_of(plain: dict, arguments: argparse.Namespace) -> EncoderSpec:
-    """The spec in job.json, with the models where they lie now."""
-    return EncoderSpec(
-        **{
-            **plain,
-            "layers": tuple(plain["layers"]),
-            "model": arguments.model or plain["model"],
-            "preprocessor": arguments.preprocessor or plain["preprocessor"],
-        }
-    )
 
 
 def _shortened(text: str | None) -> list[str]:

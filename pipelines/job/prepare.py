@@ -72,7 +72,7 @@ def prepare(job: Job) -> Prepared:
     resolved = resolve_spec(job.encoder, job.storage.options)
     output = Output(job.output, job.storage)
     committed = _committed_to(output, job.inputs)
-    before = _plan_bytes(output)
+    before = output.storage.read_if_there(output.plan_uri)
     theirs = load_planned(output) if committed else None
     usual = default_shard_rows(resolved.pooling, job.gpus_per_worker, sequence_bytes(resolved))
     shard_rows = job.shard_rows or (theirs.job.shard_rows if theirs else usual)
@@ -141,17 +141,13 @@ def _extended_plan(job: Job, theirs: Planned, ours: JobFile, output: Output, com
     return extend_plan(theirs.plan, job.inputs, job.columns, job.storage, with_shards)
 
 
-def _plan_bytes(output: Output) -> bytes | None:
-    return output.storage.read_bytes(output.plan_uri) if output.storage.exists(output.plan_uri) else None
-
-
 def _write_plan(output: Output, plan: Plan, before: bytes | None, data: bytes) -> None:
     """Writes plan.parquet, unless a run beside this one has written another meanwhile."""
     if shards := [file.uri for file in plan.files if file.uri.startswith(f"{output.uri}/")]:
         raise UsageError(f"-o {output.uri}: the input has files of the output, such as {shards[0]}; leave them out")
     if data == before:
         return
-    if _plan_bytes(output) != before:
+    if output.storage.read_if_there(output.plan_uri) != before:
         raise EncorpusError(f"{output.plan_uri}: another run has changed it; run the same command again")
     output.storage.write_atomic(output.plan_uri, data)
 

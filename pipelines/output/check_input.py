@@ -1,19 +1,18 @@
 """Checks of the output against its corpus, which is read again: every row is where its input says, and no other."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.corpus.changes import change_of
 from pipelines.corpus.plan_types import CorpusFile, Unit
-from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
 from pipelines.errors import EncorpusError
+from pipelines.output.input_rows import embedded_part, input_rows, rejected_by_encoder
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
-from pipelines.output.rejects import NOT_FINITE, read_rejects
+from pipelines.output.rejects import read_rejects
 from pipelines.output.shard import read_columns, read_info
 from pipelines.output.violation import Violation
 from pipelines.pool_map import pool_map
@@ -25,8 +24,13 @@ UNITS_AT_ONCE = 4
 LOOKS_AT_ONCE = 32
 
 
-def check_input(planned: Planned, output: Output, units: Collection[Unit]) -> Iterator[Violation]:
-    """Reads the corpus again and compares ids, kept columns and rejects with those of the committed units."""
+def check_input(
+    planned: Planned, output: Output, units: Collection[Unit], on_progress: Callable[[int, int], None]
+) -> Iterator[Violation]:
+    """Reads the corpus again and compares ids, kept columns and rejects with those of the committed units.
+
+    on_progress: called with how many units of files that are cut, and streamed files, are done, and how many there are.
+    """
     by_file: defaultdict[int, list[Unit]] = defaultdict(list)
     for unit in sorted(units, key=lambda unit: (unit.file, unit.slice)):
         by_file[unit.file].append(unit)
@@ -39,31 +43,25 @@ def check_input(planned: Planned, output: Output, units: Collection[Unit]) -> It
             yield Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared")
     cut = [(file, [unit]) for file in sound if not file.streamed for unit in by_file[file.number]]
     streamed = [(file, by_file[file.number]) for file in sound if file.streamed]
-    for found in pool_map(lambda part: list(_check_part(planned, output, *part)), [*cut, *streamed], UNITS_AT_ONCE):
+    parts = [*cut, *streamed]
+    checked = pool_map(lambda part: list(_check_part(planned, output, *part)), parts, UNITS_AT_ONCE)
+    for done, found in enumerate(checked, 1):
         yield from found
+        on_progress(done, len(parts))
 
 
 def _check_part(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[Violation]:
     """Compares one unit of a file that is cut, or all units of a streamed one."""
     try:
         left = dict.fromkeys(units)
-        for rows in _rows_of(planned, output, file, units):
-            if rows.unit in left:
-                del left[rows.unit]
-                yield from _compare(planned, output, rows)
+        for rows in input_rows(planned, file, units, output.storage):
+            del left[rows.unit]
+            yield from _compare(planned, output, rows)
     except EncorpusError as error:
         yield Violation(file.uri, str(error))
         return
     for unit in left:
         yield Violation(f"{unit.name}.parquet", f"{file.uri} has no such slice")
-
-
-def _rows_of(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[UnitRows]:
-    if file.streamed:
-        yield from stream_slices(planned.plan, file, planned.columns, output.storage, stripe=0, stripes=1, done=())
-    else:
-        for unit in units:
-            yield read_slice(planned.plan, unit, planned.columns, output.storage)
 
 
 def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Violation]:
@@ -80,12 +78,9 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
         yield Violation(
             shard, f"covers {info.start} to {info.stop}, where the input's slice is {rows.start} to {rows.stop}"
         )
-    by_encoder = np.array([reason == NOT_FINITE for reason in rejects["reason"].to_pylist()], bool)
-    lost = rejects["row"].to_numpy()[by_encoder]
-    embedded = rows.table.filter(pa.array(~np.isin(rows.table["row"].to_numpy(), lost)))
-    if told := _difference(found, embedded.select(names)):
+    if told := _difference(found, embedded_part(rows, rejects).select(names)):
         yield Violation(shard, told)
-    if told := _difference(rejects.filter(pa.array(~by_encoder)), rows.rejects):
+    if told := _difference(rejects.filter(pa.array(~rejected_by_encoder(rejects))), rows.rejects):
         yield Violation(f"_encorpus/rejects/{shard}", told)
 
 

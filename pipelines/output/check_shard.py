@@ -14,6 +14,7 @@ from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
 from pipelines.output.quantized import stored_width
 from pipelines.output.rejects import read_rejects
+from pipelines.output.repeated_ids import id_digests
 from pipelines.output.shard import shard_schema, stored_schema
 from pipelines.output.shard_contents import UnitContents, ascend_within, parse_shard, positions_of
 from pipelines.output.shard_info import ShardInfo
@@ -25,18 +26,25 @@ NORM_TOLERANCE = 1e-4
 # Formats whose positions are row numbers, so that a slice's range tells how many rows it has.
 COUNTED_FORMATS = ("parquet", "csv")
 
+SHOWN_ROWS = 3
+
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What became of checking a shard. info: None where the file is too damaged to tell."""
+    """What became of checking a shard. info: None where the file is too damaged to tell. ids: their digests, where they
+    were asked for and could be read."""
 
     unit: Unit
     info: ShardInfo | None
     violations: tuple[Violation, ...]
+    ids: np.ndarray | None = None
 
 
-def check_shard(planned: Planned, output: Output, unit: Unit, has_rejects: bool) -> ShardReport:
-    """Reads the shard and the rejects of a unit of the plan, once, and checks them."""
+def check_shard(planned: Planned, output: Output, unit: Unit, has_rejects: bool, deep: bool = False) -> ShardReport:
+    """Reads the shard and the rejects of a unit of the plan, once, and checks them.
+
+    deep: looks for vectors of length 0 too, and reports the digests of own ids.
+    """
     shard_name, rejects_name = f"{unit.name}.parquet", f"_encorpus/rejects/{unit.name}.parquet"
     try:
         shard = parse_shard(output.storage.read_bytes(output.shard_uri(unit)))
@@ -49,9 +57,12 @@ def check_shard(planned: Planned, output: Output, unit: Unit, has_rejects: bool)
     except StorageError as error:
         return ShardReport(unit, shard.info, (Violation(rejects_name, str(error)),))
     contents = UnitContents(planned, planned.plan.files[unit.file], unit, shard, rejects)
-    wrong = [Violation(shard_name, what) for check in CHECKS for what in check(contents)]
+    checks = (*CHECKS, _has_no_zero_vectors) if deep else CHECKS
+    wrong = [Violation(shard_name, what) for check in checks for what in check(contents)]
     wrong += [Violation(rejects_name, what) for what in check_rejects(contents)]
-    return ShardReport(unit, shard.info, tuple(wrong))
+    own_ids = deep and not contents.generated_ids and "id" in shard.table.schema.names
+    ids = id_digests(shard.table["id"]) if own_ids and not shard.table["id"].null_count else None
+    return ShardReport(unit, shard.info, tuple(wrong), ids)
 
 
 def _belongs(contents: UnitContents) -> Iterator[str]:
@@ -111,6 +122,20 @@ def _has_sound_vectors(contents: UnitContents) -> Iterator[str]:
     found = (norms.min(), norms.mean(dtype=np.float64), norms.max()) if norms.size else (0.0, 0.0, 0.0)
     if not np.allclose(found, (info.norm_min, info.norm_mean, info.norm_max), rtol=NORM_TOLERANCE):
         yield "the lengths of its vectors are not those that its footer gives"
+
+
+def _has_no_zero_vectors(contents: UnitContents) -> Iterator[str]:
+    """No encoder makes such a vector of a text, and it has no cosine with any other; as bits, it is one like others."""
+    if contents.planned.job.encoder["dtype"] == "binary":
+        return
+    zero = np.flatnonzero(contents.shard.norms == 0)
+    if not zero.size:
+        return
+    rows = zero
+    if contents.planned.sequence and "tokens" in contents.shard.table.schema.names:
+        rows = np.unique(np.searchsorted(np.cumsum(contents.shard.table["tokens"]), zero, side="right"))
+    shown = ", ".join(map(str, rows[:SHOWN_ROWS].tolist())) + (", …" if len(rows) > SHOWN_ROWS else "")
+    yield f"{zero.size} of its vectors are zero, in row{'s' if len(rows) > 1 else ''} {shown}; check the model"
 
 
 def _has_its_own_ids(contents: UnitContents) -> Iterator[str]:

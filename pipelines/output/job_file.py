@@ -26,10 +26,11 @@ PLACES = ("model", "preprocessor")
 
 def load_job_file(output: Output) -> JobFile | None:
     """The output's job.json; None if there is none. Raises StorageError when it is damaged."""
-    if not output.storage.exists(output.job_uri):
+    data = output.storage.read_if_there(output.job_uri)
+    if data is None:
         return None
     try:
-        return JobFile(**json.loads(output.storage.read_bytes(output.job_uri)))
+        return JobFile(**json.loads(data))
     except (ValueError, TypeError):
         raise StorageError(f"{output.job_uri}: not a job.json of encorpus; embed into a new folder") from None
 

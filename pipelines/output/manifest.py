@@ -127,9 +127,9 @@ def load_manifest(output: Output) -> Manifest | None:
 
     Raises StorageError when it is damaged.
     """
-    if not output.storage.exists(output.manifest_uri):
+    data = output.storage.read_if_there(output.manifest_uri)
+    if data is None:
         return None
-    data = output.storage.read_bytes(output.manifest_uri)
     try:
         plain = orjson.loads(data)
         return Manifest(**{**plain, "shards": tuple(ShardEntry(**shard) for shard in plain["shards"])})

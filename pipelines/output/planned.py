@@ -34,13 +34,22 @@ class Planned:
 def load_planned(output: Output) -> Planned:
     """Reads both. Raises UsageError when there is no output of encorpus, StorageError when a file is damaged."""
     job = load_job_file(output)
-    if job is None or not output.storage.exists(output.plan_uri):
+    data = None if job is None else output.storage.read_if_there(output.plan_uri)
+    if job is None or data is None:
         raise UsageError(f"{output.uri}: not an output of encorpus embed: it has no _encorpus/job.json or plan.parquet")
-    data = output.storage.read_bytes(output.plan_uri)
     try:
         return Planned(job, plan_from_bytes(data))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"{output.plan_uri}: not a plan of encorpus; put the right one back") from None
+
+
+def refuse_other_encoder(planned: Planned, output: Output, fingerprint: str) -> None:
+    """Raises UsageError where an encoder is not the one that made the output's vectors."""
+    if planned.job.fingerprint != fingerprint:
+        raise UsageError(
+            f"{output.uri}: its encoder has fingerprint {planned.job.fingerprint[:16]}, the one named has "
+            f"{fingerprint[:16]}; name the model that made the output"
+        )
 
 
 def units_of_plan(plan: Plan, units: Iterable[Unit]) -> list[Unit]:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.corpus.plan_types import Unit
-from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.errors import EncorpusError, StorageError, UsageError
+from pipelines.output.input_rows import input_rows
 from pipelines.output.layout import Output
-from pipelines.output.planned import Planned, load_planned, units_of_plan
+from pipelines.output.planned import Planned, load_planned, refuse_other_encoder, units_of_plan
 from pipelines.output.scores import scores
 from pipelines.output.shard import read_columns, vector_batches
 from pipelines.pool_map import pool_map
@@ -73,11 +73,7 @@ def top_rows(scores: np.ndarray, top: int) -> np.ndarray:
 def _refuse(planned: Planned, output: Output, fingerprint: str) -> None:
     if planned.sequence:
         raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
-    if planned.job.fingerprint != fingerprint:
-        raise UsageError(
-            f"{output.uri}: its encoder has fingerprint {planned.job.fingerprint[:16]}, the query's has "
-            f"{fingerprint[:16]}; name the model that made the output"
-        )
+    refuse_other_encoder(planned, output, fingerprint)
 
 
 def _best_of_shard(output: Output, unit: Unit, query: np.ndarray, top: int) -> list[_Place]:
@@ -117,13 +113,8 @@ def _hits_of_shard(planned: Planned, output: Output, unit: Unit, places: list[_P
 
 def _texts_from_input(planned: Planned, output: Output, unit: Unit, ids: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """The texts of a shard's rows, by reading its slice again; None when the input is not what it was."""
-    file = planned.plan.files[unit.file]
-    given = planned.plan, file, planned.columns, output.storage
     try:
-        if file.streamed:
-            rows = next(stream_slices(*given, stripe=unit.slice, stripes=unit.slice + 1, done=()), None)
-        else:
-            rows = read_slice(planned.plan, unit, planned.columns, output.storage)
+        rows = next(input_rows(planned, planned.plan.files[unit.file], [unit], output.storage), None)
     except EncorpusError:
         return None
     return rows.table["text"] if rows is not None and rows.table["id"].equals(ids) else None

@@ -56,6 +56,7 @@ def test_an_object_is_replaced_as_a_whole_and_deleted_once_or_twice(place):
     storage.delete(f"{uri}/a")
     storage.delete(f"{uri}/a")
     assert not storage.exists(f"{uri}/a")
+    assert storage.read_if_there(f"{uri}/a") is None
 
 
 def test_a_folder_is_no_file(place):

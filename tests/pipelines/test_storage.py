@@ -51,6 +51,18 @@ def test_skips_names_that_start_with_underscore_or_dot(tmp_path: Path):
     assert names_below(tmp_path, str(tmp_path)) == ["a.txt"]
 
 
+def test_a_file_that_may_not_be_there_is_read_or_none(tmp_path: Path):
+    write(tmp_path, "a")
+    assert STORAGE.read_if_there(f"{tmp_path}/a") == b"a"
+    assert STORAGE.read_if_there(f"{tmp_path}/b") is None
+    assert STORAGE.read_if_there(f"{tmp_path}/a/b") is None
+
+
+def test_a_file_that_is_there_and_cannot_be_read_is_an_error(tmp_path: Path, not_root: None):
+    with pytest.raises(StorageError, match=r"closed/a: cannot read: Permission denied"):
+        STORAGE.read_if_there(f"{tmp_path}/closed/a")
+
+
 def test_a_hidden_parent_of_the_folder_hides_nothing(tmp_path: Path):
     write(tmp_path, "_raw/.x/a.txt")
     assert names_below(tmp_path, f"{tmp_path}/_raw/.x") == ["_raw/.x/a.txt"]

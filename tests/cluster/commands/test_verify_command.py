@@ -7,6 +7,7 @@ import pytest
 from cluster.numbers import size
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import content_of, put_back
+from tests.tiny_model import package_tiny_model
 
 
 @pytest.fixture
@@ -37,6 +38,33 @@ def test_a_whole_output_is_proven(options, against, mixed):
     read = f"9 shards, 72 rows, 3 rejects, {held}"
     assert (finished.status, finished.err) == (0, "")
     assert finished.out == f"✓ {mixed.output}: {read}; {against}: nothing lost, doubled or damaged\n"
+
+
+def test_deep_embeds_every_row_of_a_small_output_again(mixed):
+    finished = encorpus("verify", mixed.output, "--deep", "--seed", "5")
+    assert (finished.status, finished.err) == (0, "")
+    assert "; 72 rows embedded again (--sample 256 --seed 5); plan, footers" in finished.out
+    assert finished.out.endswith(": nothing lost, doubled or damaged, and vectors are those of their texts\n")
+
+
+def test_a_sample_can_be_taken_again(mixed):
+    first = encorpus("verify", mixed.output, "--deep", "--sample", "20").out
+    options = first[first.index("(") + 1 : first.index(")")].split()
+    assert options[:3] == ["--sample", "20", "--seed"]
+    assert encorpus("verify", mixed.output, "--deep", *options).out == first
+
+
+def test_another_model_is_refused(mixed, tmp_path):
+    finished = encorpus("verify", mixed.output, "--deep", "--model", package_tiny_model(tmp_path, seed=8))
+    assert finished.status == 2
+    assert finished.told.startswith(f"encorpus verify: {mixed.output}: its encoder has fingerprint ")
+
+
+@pytest.mark.parametrize("option", ["--sample", "--seed", "--model", "--preprocessor"])
+def test_what_is_for_deep_needs_it(option, mixed):
+    finished = encorpus("verify", mixed.output, option, "1")
+    assert (finished.status, finished.out) == (2, "")
+    assert finished.told == f"encorpus verify: {option} is for --deep; give that too, or leave it out"
 
 
 def test_a_changed_byte(output):

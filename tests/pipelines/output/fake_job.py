@@ -112,8 +112,9 @@ class FakeJob:
 
     def job_file(self) -> JobFile:
         """job.json."""
+        kind = {"pooling": self.pooling, "dtype": self.dtype, "precision": "float32"}
         return JobFile(
-            encoder={"model": "fake", "preprocessor": None, "pooling": self.pooling, "dtype": self.dtype},
+            encoder={"model": "fake", "preprocessor": None, **kind},
             fingerprint=self.fingerprint,
             columns={**asdict(self.columns), "keep": list(self.columns.keep)},
             shard_rows=self.shard_rows,

@@ -114,7 +114,7 @@ def test_without_input_and_kept_text_the_ids_are_still_found(tmp_path: Path):
 
 
 def test_a_query_of_another_encoder_is_refused(job):
-    with pytest.raises(UsageError, match=r"its encoder has fingerprint .+, the query's has 0000"):
+    with pytest.raises(UsageError, match=r"its encoder has fingerprint .+, the one named has 0000"):
         search(job.output, fake_vector("x"), "0" * 64, top=1)
 
 

@@ -1,0 +1,35 @@
+"""The encoder that made an output, loaded again: to encode a query, or to check some of the vectors."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.output.layout import Output
+from pipelines.output.planned import Planned, refuse_other_encoder
+
+if TYPE_CHECKING:
+    from pipelines.encoder.text_encoder import TextEncoder
+
+
+def load_output_encoder(planned: Planned, output: Output, arguments: argparse.Namespace) -> "TextEncoder":
+    """Loads the encoder in job.json, from where --model and --preprocessor say that it lies now.
+
+    Raises ModelError when it cannot be used, UsageError when it is another one than the output's.
+    """
+    from pipelines.encoder.text_encoder import TextEncoder
+
+    spec = _spec(planned.job.encoder, arguments)
+    encoder = TextEncoder.load(spec, storage_options=output.storage.options)
+    refuse_other_encoder(planned, output, encoder.fingerprint)
+    return encoder
+
+
+def _spec(plain: dict[str, Any], arguments: argparse.Namespace) -> EncoderSpec:
+    return EncoderSpec(
+        **{
+            **plain,
+            "layers": tuple(plain["layers"]),
+            "model": arguments.model or plain["model"],
+            "preprocessor": arguments.preprocessor or plain["preprocessor"],
+        }
+    )

@@ -1,0 +1,160 @@
+"""Checks of a random sample of rows: each is read from the corpus again, embedded again, and has its vector still."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.corpus.changes import change_of
+from pipelines.corpus.plan_types import Unit
+from pipelines.corpus.rows import REJECT_SCHEMA
+from pipelines.errors import EncorpusError
+from pipelines.output.input_rows import embedded_part, input_rows
+from pipelines.output.layout import Output
+from pipelines.output.planned import Planned
+from pipelines.output.quantized import STORED, stored_width
+from pipelines.output.rejects import read_rejects
+from pipelines.output.shard import read_columns, read_info
+from pipelines.output.vectors import Vectors, numbers_of_rows, vector_norms, vector_type, vectors_of
+from pipelines.output.violation import AGAIN, Violation
+
+# Rows that are taken together from one unit, so that few slices of the corpus are read for them.
+ROWS_OF_A_UNIT = 16
+
+# How far a vector may be from the one that its text gives now, as a share of its length: by computing it again, in
+# another batch or on another machine, in this precision …
+ALLOWED_BY_PRECISION = {"float32": 1e-4, "bfloat16": 1e-2, "float16": 2e-3}
+# … and by what is lost where it is stored in this dtype, beyond half a step of an int8 number.
+ALLOWED_BY_DTYPE = {"float32": 0.0, "float16": 1e-3, "int8": 1e-6, "binary": 0.0}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """encode: gives the vectors of texts, as the output's own encoder does, whose fingerprint it is. rows: how many
+    to look at, about. seed: the same seed chooses the same rows of an output."""
+
+    encode: Callable[[Sequence[str]], Vectors]
+    fingerprint: str
+    rows: int
+    seed: int
+
+
+def choose_rows(units: Sequence[Unit], rows: Sequence[int], wanted: int, seed: int) -> dict[Unit, np.ndarray]:
+    """Numbers of rows, ascending, by unit: all rows where no more are wanted, else some of units drawn by their size.
+
+    units: in order; rows: how many each has.
+    """
+    sizes = np.array(rows, np.int64)
+    if sizes.sum() <= wanted:
+        return {unit: np.arange(size) for unit, size in zip(units, sizes, strict=True) if size}
+    random = np.random.default_rng(seed)
+    draws = -(-wanted // ROWS_OF_A_UNIT)
+    drawn, times = np.unique(random.choice(len(units), draws, p=sizes / sizes.sum()), return_counts=True)
+    due = np.minimum(np.minimum(times * ROWS_OF_A_UNIT, wanted), sizes[drawn])
+    return {
+        units[place]: np.sort(random.choice(sizes[place], some, replace=False))
+        for place, some in zip(drawn, due, strict=True)
+    }
+
+
+def check_sample(
+    planned: Planned,
+    output: Output,
+    chosen: Mapping[Unit, np.ndarray],
+    encode: Callable[[Sequence[str]], Vectors],
+    on_progress: Callable[[int, int], None],
+) -> Iterator[Violation]:
+    """Compares the chosen rows with the corpus, and with the vectors of its texts.
+
+    on_progress: called with how many of the chosen units are done, and how many there are.
+    """
+    rejected = output.rejected()
+    by_file: defaultdict[int, list[Unit]] = defaultdict(list)
+    for unit in chosen:
+        by_file[unit.file].append(unit)
+    done = 0
+    for number, units in by_file.items():
+        file = planned.plan.files[number]
+        try:
+            if change := change_of(file, output.storage):
+                yield Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared")
+                continue
+            for rows in input_rows(planned, file, units, output.storage):
+                due = embedded_part(rows, _rejects(output, rows.unit, rejected))
+                yield from _check_unit(planned, output, rows.unit, due, chosen[rows.unit], encode)
+                done += 1
+                on_progress(done, len(chosen))
+        except EncorpusError as error:
+            yield Violation(file.uri, str(error))
+
+
+def _rejects(output: Output, unit: Unit, rejected: frozenset[Unit]) -> pa.Table:
+    if unit not in rejected:
+        return REJECT_SCHEMA.empty_table()
+    return read_rejects(output.storage, output.rejects_uri(unit))
+
+
+def _check_unit(
+    planned: Planned,
+    output: Output,
+    unit: Unit,
+    due: pa.Table,
+    rows: np.ndarray,
+    encode: Callable[[Sequence[str]], Vectors],
+) -> Iterator[Violation]:
+    shard = f"{unit.name}.parquet"
+    found = read_columns(output.storage, output.shard_uri(unit), ["id", "embedding"])
+    scale = read_info(output.storage, output.shard_uri(unit)).scale
+    if found.num_rows != due.num_rows:
+        yield Violation(shard, f"holds {found.num_rows} rows, where the input gives {due.num_rows}")
+        return
+    found, due = found.take(pa.array(rows)), due.take(pa.array(rows))
+    ids, due_ids = found["id"].to_pylist(), due["id"].to_pylist()
+    if moved := [place for place, (one, other) in enumerate(zip(ids, due_ids, strict=True)) if one != other]:
+        first = moved[0]
+        yield Violation(
+            shard, f"its id in row {rows[first]} is not the input's: {ids[first]!r}, where {due_ids[first]!r} is due"
+        )
+        return
+    encoder = planned.job.encoder
+    allowed = ALLOWED_BY_PRECISION[encoder["precision"]] + ALLOWED_BY_DTYPE[encoder["dtype"]]
+    distances = _distances(found["embedding"], encode(due["text"].to_pylist()), scale)
+    wrong = np.flatnonzero(~(distances <= allowed))
+    if wrong.size:
+        worst = wrong[np.argmax(distances[wrong])]
+        yield Violation(
+            shard,
+            f"{wrong.size} of {len(rows)} sampled rows have other vectors than their texts: that of row {rows[worst]} "
+            f"is off by {distances[worst]:.2g} of its length, where {allowed:.2g} may be; delete the shard and {AGAIN}",
+        )
+
+
+def _distances(found: pa.ChunkedArray, due: Vectors, scale: float) -> np.ndarray:
+    """How far each row's stored vector is from the due one at their farthest number, as a share of its length,
+    float64 [n].
+
+    Where rows have several vectors, it is that of the worst; infinite where there are more or fewer than due.
+    """
+    counts = numbers_of_rows(found) // vector_type(found.type).list_size
+    parts = np.split(vectors_of(found), np.cumsum(counts)[:-1])
+    return np.array([_distance(one, np.atleast_2d(other), scale) for one, other in zip(parts, due, strict=True)])
+
+
+def _distance(found: np.ndarray, due: np.ndarray, scale: float) -> float:
+    dimension = due.shape[1]
+    width = stored_width(dimension, "binary") if found.dtype == STORED["binary"] else dimension
+    if found.shape != (len(due), width):
+        return np.inf
+    farthest = _off(found, due.astype(np.float32), scale).max(axis=1, initial=0)
+    return float((farthest / np.maximum(vector_norms(due), np.finfo(np.float32).tiny)).max(initial=0))
+
+
+def _off(found: np.ndarray, due: np.ndarray, scale: float) -> np.ndarray:
+    """By how much the numbers of stored vectors are off, [n, dim]: for a bit, how far the due number is from 0."""
+    if found.dtype == STORED["binary"]:
+        ones = np.unpackbits(found, axis=1, count=due.shape[1]).astype(bool)
+        return np.where(ones == (due > 0), 0, np.abs(due))
+    off = np.abs(found.astype(np.float32) * np.float32(scale) - due)
+    return np.maximum(off - scale / 2, 0) if found.dtype == STORED["int8"] else off
