@@ -10,6 +10,8 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.errors import UsageError
+
 TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]+\.tmp")
 
 
@@ -55,8 +57,15 @@ def list_files(path: Path) -> list[FileEntry]:
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob wants a relative pattern
         shown = [Path(match) for match in matches if not is_hidden(match[len(root) :].strip("/"))]
         found = [file for match in shown for file in (_walk(match) if match.is_dir() else [match])]
-    entries = (entry(file) for file in dict.fromkeys(found))
-    return sorted(one for one in entries if one is not None)
+    return sorted(_regular(file) for file in dict.fromkeys(found))
+
+
+def _regular(path: Path) -> FileEntry:
+    """The entry of a file that a listing found, lest a pipe's rows be left out unseen."""
+    found = entry(path)
+    if found is None:
+        raise UsageError(f"{path}: a pipe, socket or device, no file; save what it gives as a file, or leave it out")
+    return found
 
 
 def is_glob(path: str) -> bool:

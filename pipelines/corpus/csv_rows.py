@@ -93,7 +93,8 @@ class CsvRows:
             builder.reject(row, record.problem or "", record.start)
             return
         if len(fields) != self._fields:
-            builder.reject(row, "wrong number of fields", record.start)
+            fewer_or_more = "fewer" if len(fields) < self._fields else "more"
+            builder.reject(row, f"{fewer_or_more} fields than the header", record.start)
             return
         row_id = None if self._id is None else fields[self._id]
         if row_id == "":

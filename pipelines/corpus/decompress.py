@@ -26,6 +26,12 @@ DECODERS: dict[str, Callable[[], Any]] = {
     "bz2": bz2.BZ2Decompressor,
 }
 DECODER_ERRORS = (zlib.error, zstandard.ZstdError, OSError)
+# How a stream may begin: each zstd frame, or a skippable one.
+BEGINNINGS = {
+    "gzip": (b"\x1f\x8b",),
+    "zstd": (b"\x28\xb5\x2f\xfd", *(bytes([byte]) + b"\x2a\x4d\x18" for byte in range(0x50, 0x60))),
+    "bz2": (b"BZh",),
+}
 # What zstd says where the machine is at fault, and not the file.
 NO_MEMORY = "not enough memory"
 
@@ -52,6 +58,8 @@ def content_chunks(file: BinaryIO, compression: str | None) -> Iterator[bytes]:
                 # gzip files may be padded with zeros, as on tapes.
                 if compression == "gzip" and ended_one and not (data := data.lstrip(b"\0")):
                     break
+                if not any(magic.startswith(data[: len(magic)]) for magic in BEGINNINGS[compression]):
+                    raise BrokenStreamError(_no_stream(compression, ended_one))
                 decoder = DECODERS[compression]()
             yield from _decode(decoder, data, compression)
             data = b""
@@ -73,4 +81,11 @@ def _decode(decoder: Any, data: bytes, compression: str) -> Iterator[bytes]:
     except DECODER_ERRORS as error:
         if NO_MEMORY in str(error):
             raise MemoryError(f"no room for the window of a {compression} stream") from None
-        raise BrokenStreamError(f"broken {compression} stream: {error}") from None
+        # Before the last colon stands whose error it is.
+        raise BrokenStreamError(f"broken {compression} stream: {str(error).rpartition(': ')[2]}") from None
+
+
+def _no_stream(compression: str, ended_one: bool) -> str:
+    if ended_one:
+        return f"after the end of its {compression} stream comes something else"
+    return f"its name says {compression}, its first bytes do not; name it by what it holds"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import orjson
 
+from pipelines.corpus.json_problem import json_problem
 from pipelines.corpus.lines import LINE_TOO_LONG, PREFIX_BYTES, Line
 from pipelines.corpus.plan_types import Columns
-from pipelines.corpus.rows import INVALID_UTF8, RowBuilder, kept_names
+from pipelines.corpus.rows import RowBuilder, kept_names
 
 # orjson makes an inexact float of an integer beyond 64 bits. Such an integer has 19 digits or more, and one of 64 bits
 # no more than 20 characters.
@@ -53,21 +54,10 @@ def parse_object(line: Line) -> dict[str, object]:
     try:
         record = orjson.loads(line.content)
     except orjson.JSONDecodeError as error:
-        raise BadRowError(_why_invalid(line.content, error)) from None
+        raise BadRowError(json_problem(line.content, error)) from None
     if not isinstance(record, dict):
         raise BadRowError(f"JSON is {_kind(record)}, not an object")
     return record
-
-
-def _why_invalid(content: bytes, error: orjson.JSONDecodeError) -> str:
-    """Without the place of the error, so that equal reasons can be counted."""
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return INVALID_UTF8
-    if "surrogate" in error.msg:
-        return "invalid JSON: a lone surrogate (\\ud800 to \\udfff) is not a character"
-    return f"invalid JSON: {error.msg}"
 
 
 def _why_no_text(record: dict[str, object], name: str) -> str:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.column_types import is_string
 from pipelines.corpus.decompress import BrokenStreamError
+from pipelines.corpus.parquet_footer import arrow_message
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan
 from pipelines.corpus.rows import generated_id, kept_names, reject_row, reject_table, row_schema
 
@@ -27,7 +28,7 @@ class ParquetReader:
 
     def __init__(self, handle: BinaryIO, columns: Columns) -> None:
         with _damage_told():
-            self._parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES)
+            self._parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
         groups = self._parquet.num_row_groups
         self._ends = np.cumsum([self._parquet.metadata.row_group(group).num_rows for group in range(groups)])
         self._columns = columns.names
@@ -81,11 +82,6 @@ def sorted_out(
     return pa.Table.from_batches(good_batches, row_schema(plan)), reject_table(rejects)
 
 
-def arrow_message(error: BaseException) -> str:
-    """What Arrow says, on one short line."""
-    return " ".join(str(error).split())[:200].rstrip(". ")
-
-
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
     with _damage_told():
         return next(batches, None)
@@ -97,7 +93,7 @@ def _damage_told() -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:
-        raise BrokenStreamError(f"cannot be read on: {arrow_message(error)}") from None
+        raise BrokenStreamError(f"cannot be read on: {arrow_message(str(error))}") from None
 
 
 def _sort_out(

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.corpus.column_types import can_be_kept, is_string, plain_type
 from pipelines.corpus.csv_rows import csv_records
-from pipelines.corpus.cut import RowGroup, cut_bytes, cut_row_groups
+from pipelines.corpus.cut import cut_bytes, cut_row_groups
 from pipelines.corpus.decompress import BrokenStreamError, content_chunks
+from pipelines.corpus.first_bytes import other_content
 from pipelines.corpus.formats import csv_delimiter, detect_format
 from pipelines.corpus.json_rows import BadRowError, is_blank, parse_object
 from pipelines.corpus.lines import split_lines
-from pipelines.corpus.parquet_rows import arrow_message
+from pipelines.corpus.parquet_footer import NoFooterError, read_footer
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.samples import HEAD_BYTES, head_of, mean_row_bytes
 from pipelines.storage import FileEntry, Storage
 
 SHOWN_NAMES = 20
 JSON_ARRAY = "a JSON array, not JSON Lines; convert it, for example with `jq -c '.[]'`"
+JSON_OVER_LINES = "JSON over several lines, not JSON Lines; convert it, for example with `jq -c .`"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def survey(entry: FileEntry, columns: Columns, shard_rows: int, storage: Storage
     if kind == "csv":
         return _survey_csv(seen, columns, storage)
     head = head_of(entry.uri, compression, storage)
+    if other := other_content(head, kind):
+        return replace(seen, error=other)
     if compression is None:
         row_bytes = mean_row_bytes(entry, head, kind == "text", storage)
         seen = replace(seen, bounds=cut_bytes(entry.size, row_bytes, shard_rows))
@@ -73,8 +76,8 @@ def _survey_json(seen: Survey, columns: Columns, head: bytes) -> Survey:
             continue
         if wanted <= names.keys():
             break
-    if _is_array(head, names):
-        return replace(seen, error=JSON_ARRAY)
+    if problem := _spread_over_lines(head, names):
+        return replace(seen, error=problem)
     missing = [name for name in columns.names if name in wanted and name not in names]
     return replace(
         seen,
@@ -84,16 +87,23 @@ def _survey_json(seen: Survey, columns: Columns, head: bytes) -> Survey:
     )
 
 
-def _is_array(head: bytes, names: Collection[str]) -> bool:
-    """Whether the file is one JSON array: none of its lines is an object, or its first is a bracket and no more."""
+def _spread_over_lines(head: bytes, names: Collection[str]) -> str | None:
+    """Whether the file is one JSON array, or objects of several lines: none of its lines is an object, or its first is
+    a bracket and no more."""
     first = next((line.content.strip() for line in split_lines([head]) if not is_blank(line)), b"")
-    return first == b"[" or (first.startswith(b"[") and not names)
+    if first == b"[" or (first.startswith(b"[") and not names):
+        return JSON_ARRAY
+    return JSON_OVER_LINES if first == b"{" and not names else None
 
 
 def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
     with storage.open(seen.entry.uri) as file:
         try:
-            header = next(csv_records(content_chunks(file, seen.compression), csv_delimiter(seen.entry.uri)), None)
+            chunks = content_chunks(file, seen.compression)
+            first = next((chunk for chunk in chunks if chunk), b"")
+            if other := other_content(first, seen.format):
+                return replace(seen, error=other)
+            header = next(csv_records(chain([first], chunks), csv_delimiter(seen.entry.uri)), None)
         except BrokenStreamError as error:
             return replace(seen, error=f"no header: {error}")
     if header is None:
@@ -107,33 +117,19 @@ def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
 def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: Storage) -> Survey:
     with storage.open(seen.entry.uri) as file:
         try:
-            parquet = pq.ParquetFile(file)
-            schema, metadata = parquet.schema_arrow, parquet.metadata
-            if problem := _name_problem(columns, schema.names) or _type_problem(columns, schema):
-                return _with_column_problem(seen, problem)
-            groups = _row_groups(metadata, columns.names)
-        except MemoryError:
-            raise  # Arrow's is an ArrowException too, but says nothing of the file.
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            return replace(seen, error=f"not a readable Parquet file: {arrow_message(error)}")
+            footer = read_footer(file, columns.names)
+        except NoFooterError as error:
+            return replace(seen, error=str(error))
+    schema = footer.schema
+    if problem := _name_problem(columns, schema.names) or _type_problem(columns, schema):
+        return _with_column_problem(seen, problem)
     types = {"id": pa.string()} | {name: plain_type(schema.field(name).type) for name in columns.keep}
     if columns.id is not None and pa.types.is_integer(plain_type(schema.field(columns.id).type)):
         types["id"] = pa.int64()
     if "text" in types:
         types["text"] = pa.string()
-    bounds = cut_row_groups(groups, shard_rows)
-    return replace(seen, rows=metadata.num_rows, bounds=bounds, has_columns=True, types=types)
-
-
-def _row_groups(metadata: pq.FileMetaData, names: Sequence[str]) -> list[RowGroup]:
-    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    starts = tuple(f"{name}." for name in names)  # of the leaves of nested columns
-    read = [number for number, path in enumerate(paths) if path in names or path.startswith(starts)]
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    return [
-        RowGroup(group.num_rows, sum(group.column(number).total_uncompressed_size for number in read))
-        for group in groups
-    ]
+    bounds = cut_row_groups(footer.groups, shard_rows)
+    return replace(seen, rows=footer.rows, bounds=bounds, has_columns=True, types=types)
 
 
 def _string_types(columns: Columns) -> dict[str, pa.DataType]:
@@ -157,7 +153,7 @@ def _missing_columns(missing: Sequence[str], names: Iterable[str]) -> str | None
         return None
     shown = list(islice(names, SHOWN_NAMES + 1))
     there = ", ".join(chain(shown[:SHOWN_NAMES], ["…"] if len(shown) > SHOWN_NAMES else []))
-    return f"no column '{missing[0]}'; there are: {there}"
+    return f"no column '{missing[0]}'; there are: {there}" if there else f"no column '{missing[0]}'; there are none"
 
 
 def _type_problem(columns: Columns, schema: pa.Schema) -> str | None:

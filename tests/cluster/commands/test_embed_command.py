@@ -56,7 +56,7 @@ def test_the_summary_counts_rows_rejects_by_reason_and_shards(mixed):
     assert lines[0].startswith("embedded 72 rows in ")
     assert "first shard after" in lines[0]
     assert f"3 rejects, kept in {mixed.output}/_encorpus/rejects:" in lines
-    reasons = {"text is null", "text is a number, not a string", "wrong number of fields"}
+    reasons = {"text is null", "text is a number, not a string", "more fields than the header"}
     assert {f"  1 × {reason}" for reason in reasons} < set(lines)
     assert lines[-2].startswith(f"{mixed.output}: complete, 72 rows in {SHARDS} shards, ")
 

@@ -46,7 +46,7 @@ def test_what_is_committed_is_summed_up(mixed):
 
 def test_the_reasons_of_the_rejects_are_counted(mixed):
     lines = encorpus("status", mixed.output).out.splitlines()
-    reasons = ("text is null", "text is a number, not a string", "wrong number of fields")
+    reasons = ("text is null", "text is a number, not a string", "more fields than the header")
     assert {line for line in lines if line.startswith("  ")} == {f"  1 × {reason}" for reason in reasons}
 
 

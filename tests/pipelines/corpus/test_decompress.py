@@ -60,11 +60,24 @@ def test_what_comes_before_a_truncation_is_given(kind: str):
 
 
 @pytest.mark.parametrize("kind", sorted(COMPRESS))
-def test_damage_and_garbage_are_found(kind: str):
+def test_damage_is_found(kind: str):
     whole = COMPRESS[kind](NOISE)
-    for broken in (whole + b"garbage", b"no " + whole, whole[:-40] + b"\0" * 20 + whole[-20:]):
-        _, reason = content_before_the_break(broken, kind)
-        assert reason.startswith((f"broken {kind} stream: ", f"truncated {kind} stream"))
+    _, reason = content_before_the_break(whole[:-40] + b"\0" * 20 + whole[-20:], kind)
+    assert reason.startswith((f"broken {kind} stream: ", f"truncated {kind} stream"))
+
+
+@pytest.mark.parametrize("kind", sorted(COMPRESS))
+@pytest.mark.parametrize("more", [b"g", b"garbage", b"g" * 5_000])
+def test_what_follows_a_stream_and_is_none_is_found(kind: str, more: bytes):
+    got, reason = content_before_the_break(COMPRESS[kind](NOISE) + more, kind)
+    assert (got, reason) == (NOISE, f"after the end of its {kind} stream comes something else")
+
+
+@pytest.mark.parametrize("kind", sorted(COMPRESS))
+@pytest.mark.parametrize("data", [b"{", b"no stream", b"no stream" * 5_000])
+def test_what_is_no_stream_from_its_start_is_found(kind: str, data: bytes):
+    told = f"its name says {kind}, its first bytes do not; name it by what it holds"
+    assert content_before_the_break(data, kind) == (b"", told)
 
 
 def test_a_damaged_gzip_checksum_is_found():
@@ -101,7 +114,7 @@ def test_a_zstd_window_without_room_is_not_the_files_damage(monkeypatch: pytest.
 
     monkeypatch.setitem(DECODERS, "zstd", NoRoom)
     with pytest.raises(MemoryError):
-        content(b"frame", "zstd")
+        content(zstandard.compress(b""), "zstd")
 
 
 @pytest.mark.parametrize("kind", [None, *sorted(COMPRESS)])

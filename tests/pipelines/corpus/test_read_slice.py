@@ -199,7 +199,7 @@ def test_json_lines_give_strings_and_json_text(tmp_path: Path):
         (b'{"text": "a", "key": null}', "id is null"),
         (b'{"text": "a", "key": true}', "id is a boolean, not a string or an integer of 64 bits"),
         (b'{"text": "a", "key": 99999999999999999999}', "id is a number, not a string or an integer of 64 bits"),
-        (b'{"text": "a"', "invalid JSON: unexpected end of data"),
+        (b'{"text": "a"', "invalid JSON: the line ends inside the JSON"),
         (b'["a"]', "JSON is an array, not an object"),
         (b'"a"', "JSON is a string, not an object"),
         (b'{"text": "\xff", "key": 1}', "invalid UTF-8"),
