@@ -108,7 +108,11 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
     corpus.add_argument("--id-column", metavar="NAME", help="default: an id from file and row position")
     corpus.add_argument(
-        "--keep", type=_names, default=(), metavar="NAME,...", help="columns to carry over into the shards"
+        "--keep",
+        type=_names,
+        default=(),
+        metavar="NAME,...",
+        help="columns, or keys of K=V folders, to carry over",
     )
     corpus.add_argument(
         "--shard-rows",

@@ -84,7 +84,8 @@ class CsvRows:
         self._fields = len(header)
         self._text = header.index(columns.text)
         self._id = None if columns.id is None else header.index(columns.id)
-        self._kept = [header.index(name) for name in kept_names(columns)]
+        # None where the file's path has the value.
+        self._kept = [header.index(name) if name in header else None for name in kept_names(columns)]
 
     def add(self, builder: RowBuilder, *, row: int, record: CsvRecord) -> None:
         """Adds the record to the builder: one row or one reject. An empty id is none."""
@@ -100,7 +101,9 @@ class CsvRows:
         if row_id == "":
             builder.reject(row, "id is null", fields[self._text])
             return
-        builder.add(row, fields[self._text], row_id, [fields[place] for place in self._kept])
+        kept = zip(self._kept, builder.from_path, strict=True)
+        values = [given if place is None else fields[place] for place, given in kept]
+        builder.add(row, fields[self._text], row_id, values)
 
 
 def _csv_problem(error: csv.Error) -> str:

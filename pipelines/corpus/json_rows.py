@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import orjson
 
@@ -40,7 +40,7 @@ def add_json_line(builder: RowBuilder, line: Line, columns: Columns) -> None:
         row_id = None if columns.id is None else _id_of(record, columns.id)
         if not isinstance(text, str):
             raise BadRowError(_why_no_text(record, columns.text))
-        kept = _kept_values(line, record, kept_names(columns))
+        kept = _kept_values(line, record, dict(zip(kept_names(columns), builder.from_path, strict=True)))
     except BadRowError as reason:
         builder.reject(line.offset, str(reason), shown, row_id)
     else:
@@ -81,10 +81,11 @@ def _id_of(record: dict[str, object], name: str) -> str:
     raise BadRowError(f"id is {_kind(value)}, not a string or an integer of 64 bits")
 
 
-def _kept_values(line: Line, record: dict[str, object], names: Sequence[str]) -> list[str | None]:
-    if names and LONG_NUMBER.search(line.content):
+def _kept_values(line: Line, record: dict[str, object], otherwise: Mapping[str, str | None]) -> list[str | None]:
+    """otherwise: the kept columns, with the values for a row that has no such key."""
+    if otherwise and LONG_NUMBER.search(line.content):
         record = _with_exact_integers(line)
-    return [_kept_value(record.get(name)) for name in names]
+    return [_kept_value(record.get(name, value)) for name, value in otherwise.items()]
 
 
 def _with_exact_integers(line: Line) -> dict[str, object]:

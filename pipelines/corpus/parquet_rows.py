@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.corpus.column_types import is_string
 from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.parquet_footer import arrow_message
+from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan
 from pipelines.corpus.rows import generated_id, kept_names, reject_row, reject_table, row_schema
 
@@ -31,7 +32,8 @@ class ParquetReader:
             self._parquet = pq.ParquetFile(handle, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
         groups = self._parquet.num_row_groups
         self._ends = np.cumsum([self._parquet.metadata.row_group(group).num_rows for group in range(groups)])
-        self._columns = columns.names
+        # The others are in the file's path.
+        self._columns = [name for name in columns.names if name in self._parquet.schema_arrow.names]
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._batch: pa.RecordBatch | None = None
         self._first = 0  # the row that the batch begins with
@@ -112,8 +114,10 @@ def _sort_out(
         arrays["id"] = pa.array(ids, pa.string())
     else:
         arrays["id"] = _ids(reasons, batch.column(columns.id))
+    given = values_from_path(columns, file.uri)
     for name in kept_names(columns):
-        kept = batch.column(name)
+        own = name in batch.schema.names
+        kept = batch.column(name) if own else pa.repeat(pa.scalar(given[name], pa.string()), batch.num_rows)
         _note_invalid(reasons, kept, f"column '{name}'")
         arrays[name] = _plain(kept)
     good = pa.array([place not in reasons for place in range(batch.num_rows)], pa.bool_())

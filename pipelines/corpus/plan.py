@@ -44,7 +44,7 @@ def make_plan(inputs: Sequence[str], columns: Columns, shard_rows: int, storage:
     """
     _check_columns(columns)
     entries = _list_once(inputs, storage)
-    _refuse_columns_of_text(entries, columns)
+    _refuse_ids_of_text(entries, columns)
     surveys = _survey_all(entries, columns, shard_rows, storage)
     known = [seen for seen in surveys if seen.has_columns]
     if known and all(seen.column_problem for seen in known):
@@ -67,7 +67,7 @@ def extend_plan(
     again = _planned_anew(plan, storage, with_shards)
     planned = {_identity(file.uri) for file in plan.files}
     new = [entry for entry in _list_once(inputs, storage) if _identity(entry.uri) not in planned]
-    _refuse_columns_of_text(new, columns)
+    _refuse_ids_of_text(new, columns)
     if not new and not again:
         return plan
     due = again | dict(enumerate(new, len(plan.files)))
@@ -105,12 +105,12 @@ def _check_columns(columns: Columns) -> None:
         raise UsageError(f"column '{twice[0]}' is to be kept twice; name it once")
 
 
-def _refuse_columns_of_text(entries: Iterable[FileEntry], columns: Columns) -> None:
-    if columns.id is None and not columns.keep:
+def _refuse_ids_of_text(entries: Iterable[FileEntry], columns: Columns) -> None:
+    if columns.id is None:
         return
     for entry in entries:
         if detect_format(entry.uri)[0] == "text":
-            raise UsageError(f"{entry.uri}: plain text has no columns; leave out the id column and the kept columns")
+            raise UsageError(f"{entry.uri}: plain text has no columns; leave out the id column")
 
 
 def _list_once(inputs: Sequence[str], storage: Storage) -> list[FileEntry]:

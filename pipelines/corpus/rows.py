@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 
 REJECT_TEXT_CHARACTERS = 200
@@ -55,12 +56,17 @@ def generated_id(file: CorpusFile, row: int) -> str:
 
 
 class RowBuilder:
-    """Collects a unit's rows one at a time, for the formats that are read so."""
+    """Collects a unit's rows one at a time, for the formats that are read so.
+
+    from_path: in the order of `kept_names`, what the file's path gives a row that has no such column of its own.
+    """
 
     def __init__(self, plan: Plan, file: CorpusFile, columns: Columns) -> None:
         self._file = file
         self._schema = row_schema(plan)
         self._generated = columns.id is None
+        given = values_from_path(columns, file.uri)
+        self.from_path = tuple(given.get(name) for name in kept_names(columns))
         self._rows: list[tuple[object, ...]] = []
         self._rejects: list[dict[str, object]] = []
 

@@ -15,6 +15,7 @@ from pipelines.corpus.formats import csv_delimiter, detect_format
 from pipelines.corpus.json_rows import BadRowError, is_blank, parse_object
 from pipelines.corpus.lines import split_lines
 from pipelines.corpus.parquet_footer import NoFooterError, read_footer
+from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns
 from pipelines.corpus.samples import HEAD_BYTES, head_of, mean_row_bytes
 from pipelines.storage import FileEntry, Storage
@@ -60,14 +61,20 @@ def survey(entry: FileEntry, columns: Columns, shard_rows: int, storage: Storage
         row_bytes = mean_row_bytes(entry, head, kind == "text", storage)
         seen = replace(seen, bounds=cut_bytes(entry.size, row_bytes, shard_rows))
     if kind == "text":
-        return replace(seen, has_columns=True, types={"id": pa.string()})
+        return _survey_text(replace(seen, types=_string_types(columns) if head else {}), columns)
     return _survey_json(seen, columns, head)
+
+
+def _survey_text(seen: Survey, columns: Columns) -> Survey:
+    missing = [name for name in columns.keep if name not in values_from_path(columns, seen.entry.uri)]
+    problem = f"no column '{missing[0]}' in plain text, nor a folder {missing[0]}=… in its path" if missing else None
+    return _with_column_problem(seen, problem)
 
 
 def _survey_json(seen: Survey, columns: Columns, head: bytes) -> Survey:
     """A key is missing if no row of the head has it, and a kept one only if the head is the whole file."""
     whole = len(head) < HEAD_BYTES
-    wanted = {columns.text, columns.id} - {None} | (set(columns.keep) if whole else set())
+    wanted = set(_columns_due(columns, seen.entry.uri)) - (set() if whole else set(columns.keep))
     names: dict[str, None] = {}
     for line in split_lines([head]):
         try:
@@ -111,7 +118,8 @@ def _survey_csv(seen: Survey, columns: Columns, storage: Storage) -> Survey:
     if header.fields is None:
         return replace(seen, error=f"no header: {header.problem}")
     seen = replace(seen, types=_string_types(columns))
-    return _with_column_problem(seen, _name_problem(columns, header.fields))
+    due = _columns_due(columns, seen.entry.uri)
+    return _with_column_problem(seen, _name_problem(due, columns, header.fields))
 
 
 def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: Storage) -> Survey:
@@ -121,9 +129,11 @@ def _survey_parquet(seen: Survey, columns: Columns, shard_rows: int, storage: St
         except NoFooterError as error:
             return replace(seen, error=str(error))
     schema = footer.schema
-    if problem := _name_problem(columns, schema.names) or _type_problem(columns, schema):
+    due = _columns_due(columns, seen.entry.uri)
+    if problem := _name_problem(due, columns, schema.names) or _type_problem(columns, schema):
         return _with_column_problem(seen, problem)
-    types = {"id": pa.string()} | {name: plain_type(schema.field(name).type) for name in columns.keep}
+    kept = {name: plain_type(schema.field(name).type) for name in columns.keep if name in schema.names}
+    types = _string_types(columns) | kept
     if columns.id is not None and pa.types.is_integer(plain_type(schema.field(columns.id).type)):
         types["id"] = pa.int64()
     if "text" in types:
@@ -140,11 +150,16 @@ def _with_column_problem(seen: Survey, problem: str | None) -> Survey:
     return replace(seen, has_columns=True, column_problem=problem, error=problem)
 
 
-def _name_problem(columns: Columns, names: Sequence[str]) -> str | None:
-    requested = columns.names
-    if missing := [name for name in requested if name not in names]:
+def _columns_due(columns: Columns, uri: str) -> list[str]:
+    """The columns that a file has to have itself: its path does not give them."""
+    given = values_from_path(columns, uri)
+    return [name for name in columns.names if name not in given]
+
+
+def _name_problem(due: Sequence[str], columns: Columns, names: Sequence[str]) -> str | None:
+    if missing := [name for name in due if name not in names]:
         return _missing_columns(missing, names)
-    twice = next((name for name in requested if names.count(name) > 1), None)
+    twice = next((name for name in columns.names if names.count(name) > 1), None)
     return None if twice is None else f"column '{twice}' is there more than once"
 
 
@@ -165,6 +180,6 @@ def _type_problem(columns: Columns, schema: pa.Schema) -> str | None:
         if not (is_string(kind) or pa.types.is_integer(plain_type(kind))):
             return f"id column '{columns.id}' is {kind}, neither string nor integer"
     for name in columns.keep:
-        if not can_be_kept(schema.field(name).type):
+        if name in schema.names and not can_be_kept(schema.field(name).type):
             return f"column '{name}' is {schema.field(name).type}, a type that cannot be kept"
     return None

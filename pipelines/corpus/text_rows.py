@@ -12,7 +12,7 @@ def add_text_line(builder: RowBuilder, line: Line) -> None:
     except UnicodeDecodeError:
         text = None
     if line.whole and text is not None:
-        builder.add(line.offset, text, None, ())
+        builder.add(line.offset, text, None, builder.from_path)
         return
     reason = INVALID_UTF8 if line.whole else LINE_TOO_LONG
     builder.reject(line.offset, reason, content[:PREFIX_BYTES].decode("utf-8", "replace"))

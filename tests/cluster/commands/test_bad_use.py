@@ -158,9 +158,14 @@ def test_a_file_given_twice(places):
     assert refused(places, embed_words(inputs=["{corpus}", "{file}"])) == (2, f"embed: {told}")
 
 
-@pytest.mark.parametrize("option", ["--keep", "--id-column"])
-def test_columns_of_plain_text(option, places):
-    told = "{here}/plain.txt: plain text has no columns; leave out the id column and the kept columns"
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--keep", "{here}/plain.txt: no column 'number' in plain text, nor a folder number=… in its path"),
+        ("--id-column", "{here}/plain.txt: plain text has no columns; leave out the id column"),
+    ],
+)
+def test_columns_of_plain_text(option, told, places):
     words = embed_words(inputs=["{here}/plain.txt"], options=[option, "number"])
     assert refused(places, words) == (2, f"embed: {told}")
 

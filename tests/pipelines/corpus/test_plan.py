@@ -303,9 +303,10 @@ def test_a_sparse_kept_key_beyond_the_first_mib_is_no_mistake(tmp_path: Path):
     assert plan_of(path, columns=Columns("text", keep=("url",))).files[0].error is None
 
 
-def test_plain_text_has_no_columns_to_keep(tmp_path: Path):
+def test_plain_text_has_no_columns(tmp_path: Path):
     path = write_text(tmp_path / "a.txt", "x")
-    assert "plain text has no columns" in usage_error(path, columns=Columns("text", keep=("url",)))
+    told = "a.txt: no column 'url' in plain text, nor a folder url=… in its path"
+    assert told in usage_error(path, columns=Columns("text", keep=("url",)))
     assert "plain text has no columns" in usage_error(path, columns=Columns("text", id="key"))
 
 
