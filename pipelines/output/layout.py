@@ -21,7 +21,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Output:
-    """An output folder. Names that start with `_` are skipped by readers of Parquet datasets."""
+    """An output folder. Shards alone are named `part-*.parquet` there, which is what readers go by."""
 
     uri: str
     storage: Storage

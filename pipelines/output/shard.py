@@ -105,7 +105,8 @@ def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo
         data_page_size=PAGE_BYTES,
     ) as writer:
         for start, stop in pairwise(_group_bounds(table["embedding"])):
-            writer.write_table(table.slice(start, stop - start), row_group_size=max(1, stop - start))
+            if start < stop:  # some readers stumble over a row group without rows
+                writer.write_table(table.slice(start, stop - start), row_group_size=stop - start)
         writer.add_key_value_metadata(to_metadata(info))
     data = sink.getbuffer()
     return data, replace(info, checksum=seal(data), bytes=data.nbytes)
@@ -157,8 +158,7 @@ def _not_whole(uri: str, error: Exception) -> StorageError:
 
 
 def _group_bounds(column: pa.ChunkedArray) -> list[int]:
-    """Where row groups begin, and where the last one ends: without its last row, none has more than GROUP_NUMBERS. One
-    group, without rows, where there are none."""
+    """Where row groups begin, and where the last one ends: without its last row, none has more than GROUP_NUMBERS."""
     numbers = numbers_of_rows(column)
     groups = (np.cumsum(numbers) - numbers) // GROUP_NUMBERS
     return [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(numbers)]

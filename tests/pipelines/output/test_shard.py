@@ -82,6 +82,7 @@ def test_a_unit_without_rows_has_a_shard_of_the_same_schema(dtype, sequence):
     none = table_of([] if sequence else stored[:0], dtype, columns=COLUMNS.slice(0, 0))
     data, info = shard_bytes(none, replace(INFO, rows=0))
     assert read(data).schema.equals(read(full).schema)
+    assert pq.read_metadata(pa.BufferReader(data)).num_row_groups == 0
     assert (info.norm_min, info.norm_mean, info.norm_max) == (0, 0, 0)
     with pq.ParquetFile(pa.BufferReader(data)) as parquet:
         assert sum(map(len, vector_batches(parquet))) == 0
