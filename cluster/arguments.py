@@ -51,7 +51,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     commands = {
         "embed": sub.add_parser("embed", help="embed a corpus; run again to resume, or to add new files"),
-        "plan": sub.add_parser("plan", help="files, units, rows, tokens, estimated time; writes nothing"),
+        "plan": sub.add_parser("plan", help="rows, tokens, estimated time, size and price; writes nothing"),
         "status": sub.add_parser("status", help="what is committed, what is missing, rejects"),
         "verify": sub.add_parser("verify", help="prove from the files that nothing is lost, doubled or damaged"),
         "search": sub.add_parser("search", help="exact nearest neighbours, to look at the result"),
@@ -93,6 +93,9 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     _encoder_options(parser)
     parser.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core")
     parser.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--price-per-hour", type=_share, metavar="P", help="of one worker, in any currency; the job's price is told too"
+    )
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
 

@@ -25,3 +25,8 @@ def size(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} PB"
+
+
+def rate(number: float) -> str:
+    """'0.042', '3.1', '215', '1,203': two digits at least."""
+    return f"{number:,.0f}" if number >= 9.95 else f"{number:.2g}"

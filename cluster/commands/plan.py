@@ -5,25 +5,32 @@ from collections.abc import Iterator
 
 from cluster.console import Console
 from cluster.job_options import columns_of, encoder_of, storage_of
-from cluster.numbers import count, duration, size
+from cluster.numbers import count, duration, rate, size
 from pipelines.corpus.plan import Plan, make_plan
 from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.job.cores import usable_cores
-from pipelines.job.estimate import Estimate, estimate, estimated_rows, sample
+from pipelines.job.estimate import Estimate, estimate
+from pipelines.job.sampling import KindRows, rows_by_kind, take_samples
 from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
 
 SHOWN_BROKEN = 5
+LONGEST_BAR = 40
+# Shown beside the pool of this machine, where nobody says how many workers there will be.
+OTHER_WORKERS = (10, 100)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Plans; with a model, also tokenises a sample and probes the encoder."""
+    if arguments.price_per_hour is not None:
+        encoder_of(arguments)  # or there is no time to be paid
     storage, columns = storage_of(arguments), columns_of(arguments)
     resolved = resolve_spec(encoder_of(arguments), storage.options) if arguments.model else None
     plan = make_plan(arguments.inputs, columns, _shard_rows(arguments, resolved), storage)
     known = all(file.rows is not None or file.error for file in plan.files)
-    sampled = sample(plan, columns, storage) if resolved or not known else []
-    rows = estimated_rows(plan, sampled)
-    for line in _plan_lines(plan, rows):
+    samples = take_samples(plan, columns, storage) if resolved or not known else []
+    kinds = rows_by_kind(plan, samples)
+    rows = sum(file.rows or 0 for file in plan.files) + sum(kind.rows for kind in kinds)
+    for line in _plan_lines(plan, kinds, rows):
         console.print(line)
     if not resolved:
         console.print("name a --model for tokens, rates and time")
@@ -31,14 +38,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pipelines.encoder.text_encoder import TextEncoder
 
     gpus = arguments.gpus_per_worker
-    workers = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
-    threads = None if gpus else max(1, usable_cores() // workers)
+    here = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
+    threads = None if gpus else max(1, usable_cores() // here)
     encoder = TextEncoder.load_resolved(resolved, threads)
-    found = estimate(sampled, encoder)
+    found = estimate(samples, encoder)
     if found is None:
         console.print("no texts to sample")
         return 0
-    for line in _estimate_lines(plan, rows, workers, found, encoder.resolved.max_tokens):
+    workers = [here] if arguments.workers else sorted({here, *OTHER_WORKERS})
+    for line in _token_lines(found, encoder.resolved.max_tokens):
+        console.print(line)
+    for line in _sum_lines(found, rows, workers, arguments.price_per_hour):
         console.print(line)
     return 0
 
@@ -52,31 +62,45 @@ def _shard_rows(arguments: argparse.Namespace, resolved: ResolvedSpec | None) ->
     return default_shard_rows(resolved.pooling, arguments.gpus_per_worker, sequence_bytes(resolved))
 
 
-def _plan_lines(plan: Plan, rows: int) -> Iterator[str]:
-    streamed = [file for file in plan.files if file.streamed]
-    cut = [file for file in plan.files if not file.streamed and not file.error]
+def _plan_lines(plan: Plan, kinds: list[KindRows], rows: int) -> Iterator[str]:
     yield f"{count(len(plan.files), 'file')}, {size(sum(file.size for file in plan.files))}"
-    if cut:
-        about = "" if all(file.rows is not None for file in cut) else "about "
-        yield f"{about}{count(rows, 'row')} in {count(sum(file.slices or 0 for file in cut), 'unit')}"
-    if streamed:
-        extent = size(sum(file.size for file in streamed))
-        yield f"{count(len(streamed), 'streamed file')}, {extent}, whose rows only reading them tells"
+    for kind in kinds:
+        told = f"{count(kind.sampled_rows, 'row')} in {size(kind.sampled_bytes)} of it sampled"
+        yield f"{kind.kind}: {count(kind.files, 'file')}, {size(kind.bytes)}, about {count(kind.rows, 'row')}; {told}"
+    units = sum(file.slices or 0 for file in plan.files if not file.error)
+    streamed = sum(file.streamed for file in plan.files)
+    parts = [count(units, "unit")] if units else []
+    parts += [count(streamed, "streamed file")] if streamed else []
+    if parts:
+        yield f"{'about ' if kinds else ''}{count(rows, 'row')} in {' and '.join(parts)}"
     broken = [file for file in plan.files if file.error]
     yield from (f"cannot be read, will be a reject: {file.uri}: {file.error}" for file in broken[:SHOWN_BROKEN])
     if len(broken) > SHOWN_BROKEN:
         yield f"  and {len(broken) - SHOWN_BROKEN} more"
 
 
-def _estimate_lines(plan: Plan, rows: int, workers: int, found: Estimate, max_tokens: int) -> Iterator[str]:
+def _token_lines(found: Estimate, max_tokens: int) -> Iterator[str]:
     half, most, nearly_all = found.percentiles
     yield (
-        f"tokens a row, of {count(found.sampled, 'row')} sampled: mean {found.tokens:.0f}, half up to {half}, "
+        f"tokens a row, of {count(found.sampled, 'row')} sampled: mean {found.tokens:.1f}, half up to {half}, "
         f"90 % up to {most}, 99 % up to {nearly_all}; {found.truncated:.1%} are cut at {max_tokens}"
     )
-    yield f"one worker on this machine: {found.rows_per_second:,.0f} rows/s, padding {found.padding:.1%}"
-    if rows:
-        apart = ", without the streamed files" if any(file.streamed for file in plan.files) else ""
-        vectors = size(rows * found.bytes_per_row)
-        told = f"{count(rows, 'row')} on {count(workers, 'worker')}: about"
-        yield f"{told} {duration(rows / found.rows_per_second / workers)}, {vectors} of vectors{apart}"
+    largest = max(bar.share for bar in found.lengths)
+    for bar in found.lengths:
+        drawn = "#" * round(LONGEST_BAR * bar.share / largest)
+        yield f"{bar.least:>7} to {min(bar.most, max_tokens):<5} {bar.share:>6.1%}  {drawn}".rstrip()
+    probed = f"{count(found.probed_rows, 'row')} in {found.probed_seconds:.1f} s"
+    yield f"one worker on this machine: {probed} = {rate(found.rows_per_second)} rows/s, padding {found.padding:.1%}"
+
+
+def _sum_lines(found: Estimate, rows: int, workers: list[int], price: float | None) -> Iterator[str]:
+    told = count(rows, "row")
+    seconds = rows / found.rows_per_second
+    yield f"{told} × {found.tokens:.1f} tokens = {rows * found.tokens:,.0f} tokens"
+    yield f"{told} × {found.bytes_per_row:,.0f} B = {size(rows * found.bytes_per_row)} of vectors"
+    yield f"{told} / {rate(found.rows_per_second)} rows/s = {seconds / 3600:,.2f} hours of one worker"
+    for number in workers:
+        yield f"  on {count(number, 'worker')}: about {duration(seconds / number)}"
+    if price is not None:
+        cost = seconds / 3600 * price
+        yield f"{seconds / 3600:,.2f} hours × {price:,g} = {cost:,.2f}, by however many workers"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.numbers import count, duration, size
+from cluster.numbers import count, duration, rate, size
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,10 @@ def test_a_duration_has_two_units_at_most(seconds, told):
 )
 def test_a_size_is_in_powers_of_a_thousand(number, told):
     assert size(number) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0.0421, "0.042"), (3.14, "3.1"), (9.94, "9.9"), (9.96, "10"), (214.6, "215"), (1203, "1,203")]
+)
+def test_a_rate_has_two_digits_at_least(number, told):
+    assert rate(number) == told

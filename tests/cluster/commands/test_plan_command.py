@@ -3,10 +3,12 @@
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cluster.numbers import size
-from pipelines.job import shard_rows
+from pipelines.job import estimate, shard_rows
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import MAX_TOKENS, ROWS, content_of, rows_of, write_parquet
 from tests.tiny_model import WIDTH
@@ -19,10 +21,35 @@ def lines(*words):
     return finished.out.splitlines()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_probe():
+    """Probes take a moment, and not ten seconds each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate, "PROBE_SECONDS", 0.5)
+        yield
+
+
 @pytest.fixture(scope="module")
 def with_model(clean, tiny_model):
-    """The plan of a corpus, and what the model makes of it."""
-    return lines(clean.corpus, "--model", tiny_model, "--max-tokens", str(MAX_TOKENS), "--workers", "1:2")
+    """The plan of a corpus, what the model makes of it, and what it costs."""
+    options = ("--max-tokens", str(MAX_TOKENS), "--workers", "1:2", "--price-per-hour", "7200")
+    return lines(clean.corpus, "--model", tiny_model, *options)
+
+
+@pytest.fixture(scope="module")
+def sums(with_model):
+    """What is said below the histogram."""
+    return [line for line in with_model[3:] if not line.startswith("     ")]
+
+
+@pytest.fixture(scope="module")
+def found(sums):
+    """Rows, seconds and rate of the probe."""
+    probed = re.fullmatch(
+        r"one worker on this machine: ([\d,]+) rows in ([\d.]+) s = ([\d,]+) rows/s, padding \d+\.\d%", sums[0]
+    )
+    assert probed
+    return tuple(float(number.replace(",", "")) for number in probed.groups())
 
 
 def test_files_rows_and_units(clean):
@@ -36,14 +63,14 @@ def test_with_a_vector_a_token_units_are_as_large_as_a_shard_may_be(clean, tiny_
     assert lines(*words)[1] == "30 rows in 3 units"
 
 
-def test_streamed_files_are_told_apart(mixed):
-    held = size(sum((mixed.corpus / name).stat().st_size for name in ("c.jsonl.gz", "d.csv")))
-    assert f"2 streamed files, {held}, whose rows only reading them tells" in lines(mixed.corpus, "--shard-rows", "10")
-
-
-def test_rows_of_byte_ranges_are_estimated(mixed):
-    told = lines(mixed.corpus, "--shard-rows", "10")[1]
-    assert re.fullmatch(r"about [45]\d rows in 5 units", told)
+def test_rows_that_only_reading_would_tell_are_estimated_by_kind(mixed):
+    held = {name: size((mixed.corpus / name).stat().st_size) for name in ("b.jsonl", "c.jsonl.gz", "d.csv")}
+    assert lines(mixed.corpus, "--shard-rows", "10")[1:5] == [
+        f"jsonl: 1 file, {held['b.jsonl']}, about 16 rows; 16 rows in {held['b.jsonl']} of it sampled",
+        f"gzip jsonl: 1 file, {held['c.jsonl.gz']}, about 16 rows; 16 rows in {held['c.jsonl.gz']} of it sampled",
+        f"csv: 1 file, {held['d.csv']}, about 13 rows; 13 rows in {held['d.csv']} of it sampled",
+        "about 75 rows in 5 units and 2 streamed files",
+    ]
 
 
 def test_without_a_model_it_asks_for_one(clean):
@@ -66,18 +93,52 @@ def test_tokens_are_those_of_the_texts(with_model, clean):
     tokens = [row["tokens"] for row in rows_of(clean.output)]
     half, most, nearly_all = (int(number) for number in np.percentile(tokens, (50, 90, 99)))
     assert with_model[2] == (
-        f"tokens a row, of {ROWS['parquet']} rows sampled: mean {np.mean(tokens):.0f}, half up to {half}, "
+        f"tokens a row, of {ROWS['parquet']} rows sampled: mean {np.mean(tokens):.1f}, half up to {half}, "
         f"90 % up to {most}, 99 % up to {nearly_all}; 0.0% are cut at {MAX_TOKENS}"
     )
 
 
-def test_the_rate_is_measured(with_model):
-    assert re.fullmatch(r"one worker on this machine: [1-9][\d,]* rows/s, padding \d+\.\d%", with_model[3])
+def test_lengths_are_bars_of_plain_letters(tiny_model, tmp_path):
+    texts = [*["the"] * 9, *["the " * 10] * 3, "the " * 100]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
+    told = lines(tmp_path, "--model", tiny_model, "--max-tokens", "30")
+    assert told[3:6] == [
+        f"      1 to 8      69.2%  {'#' * 40}",
+        f"      9 to 16     23.1%  {'#' * 13}",
+        f"     17 to 30      7.7%  {'#' * 4}",
+    ]
+    assert told[2].endswith("; 7.7% are cut at 30")
 
 
-def test_time_and_size_follow(with_model):
-    vectors = size(ROWS["parquet"] * WIDTH * 4)
-    assert re.fullmatch(rf"30 rows on 2 workers: about \d+ s, {vectors} of vectors", with_model[4])
+def test_the_rate_is_that_of_the_probe(found):
+    rows, seconds, a_second = found
+    assert a_second == pytest.approx(rows / seconds, rel=0.02)
+
+
+def test_every_sum_is_shown(sums, clean, found):
+    tokens = [row["tokens"] for row in rows_of(clean.output)]
+    assert sums[1] == f"30 rows × {np.mean(tokens):.1f} tokens = {sum(tokens):,} tokens"
+    assert sums[2] == f"30 rows × {WIDTH * 4} B = {size(ROWS['parquet'] * WIDTH * 4)} of vectors"
+    assert sums[3] == f"30 rows / {found[2]:,.0f} rows/s = {30 / found[2] / 3600:.2f} hours of one worker"
+    assert re.fullmatch(r"  on 2 workers: about \d+ s", sums[4])
+
+
+def test_the_price_is_that_of_the_workers_hours(sums, found):
+    told = re.fullmatch(r"[\d.]+ hours × 7,200 = ([\d.]+), by however many workers", sums[5])
+    assert told
+    assert float(told[1]) == pytest.approx(30 / found[2] * 2, abs=0.02)
+
+
+def test_without_a_number_of_workers_several_are_told(clean, tiny_model):
+    told = lines(clean.corpus, "--model", tiny_model, "--max-tokens", str(MAX_TOKENS))
+    workers = [int(line.split()[1]) for line in told if line.startswith("  on ")]
+    assert {10, 100} < set(workers) and len(workers) == 3 and workers == sorted(workers)
+
+
+def test_a_price_needs_a_model(clean):
+    finished = encorpus("plan", clean.corpus, "--price-per-hour", "1.5")
+    assert finished.status == 2
+    assert "--model" in finished.told
 
 
 def test_a_corpus_without_texts_cannot_be_sampled(tiny_model, tmp_path):
