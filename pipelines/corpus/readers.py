@@ -134,9 +134,8 @@ def stream_slices(
             if end is not None and end.error is not None:
                 builder.reject_file(end.error)
             if wanted:
-                slice_rows = builder.build(Unit(file.number, number), start, head.position, last=end is not None)
                 _check_planned(file, storage)
-                yield slice_rows
+                yield builder.build(Unit(file.number, number), start, head.position, last=end is not None)
             if end is not None:
                 return
             number, start = number + 1, head.position

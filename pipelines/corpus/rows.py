@@ -11,6 +11,9 @@ from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 REJECT_TEXT_CHARACTERS = 200
 INVALID_UTF8 = "invalid UTF-8"
 
+# Held as Python strings, of up to four bytes a character each, before they go into Arrow's, which are UTF-8.
+HELD_CHARACTERS = 4 << 20
+
 REJECT_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -68,11 +71,16 @@ class RowBuilder:
         given = values_from_path(columns, file.uri)
         self.from_path = tuple(given.get(name) for name in kept_names(columns))
         self._rows: list[tuple[object, ...]] = []
+        self._characters = 0
+        self._tables: list[pa.Table] = []
         self._rejects: list[dict[str, object]] = []
 
     def add(self, row: int, text: str, row_id: str | None, kept: Sequence[str | None]) -> None:
         """A good row; `kept` in the order of `kept_names`. row_id is left out where ids are generated."""
         self._rows.append((generated_id(self._file, row) if self._generated else row_id, *kept, row, text))
+        self._characters += len(text) + sum(len(value) for value in kept if value is not None)
+        if self._characters >= HELD_CHARACTERS:
+            self._put_away()
 
     def reject(self, row: int, reason: str, text: str | None = None, row_id: str | None = None) -> None:
         """A row that cannot be embedded."""
@@ -85,10 +93,17 @@ class RowBuilder:
 
     def build(self, unit: Unit, start: int, stop: int, last: bool) -> UnitRows:
         """The unit's tables."""
+        if self._rows or not self._tables:
+            self._put_away()
+        return UnitRows(unit, pa.concat_tables(self._tables), reject_table(self._rejects), start, stop, last)
+
+    def _put_away(self) -> None:
+        """Makes a table of the rows that are held."""
         columns = zip(*self._rows, strict=True) if self._rows else ([] for _ in self._schema)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=self._schema)
-        return UnitRows(unit, table, reject_table(self._rejects), start, stop, last)
+        self._tables.append(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._rows.clear()
+        self._characters = 0
 
 
 def reject_row(

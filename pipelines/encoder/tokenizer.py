@@ -5,7 +5,7 @@ is ours. Legacy modules without a companion carry `.vocab_file` and `.do_lower_c
 functions are built.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,21 +79,18 @@ class Tokenizer:
         path = bytes(vocabulary.asset_path.numpy()).decode()
         return cls(BertPreprocessor(path, bool(lower_case.numpy())), resolved.max_tokens, f"model {spec.model}")
 
-    def __call__(self, texts: Sequence[str], first: int = 0) -> Tokens:
+    def __call__(self, texts: Iterable[str], first: int = 0) -> Tokens:
         """Tokenises n texts; first: the number of the first one, for errors.
 
-        Raises UsageError for anything but a sequence of strings, and UnencodableTextError for a text that has no
-        UTF-8 form; both name the text by its number.
+        Of the texts, only the distinct ones are held, as UTF-8. Raises UsageError for anything but strings, and
+        UnencodableTextError for a text that has no UTF-8 form; both name the text by its number.
         """
         if isinstance(texts, str | bytes):
             raise UsageError(f"one text, {str(texts)[:50]!r}, where a list of texts is needed: put it into a list")
-        for number, text in enumerate(texts, first):
-            if not isinstance(text, str):
-                raise UsageError(f"text {number}: it is of type {type(text).__name__} and not a str")
-        places: dict[str, int] = {}
-        row = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
-        encoded = [_utf8(text, texts, first) for text in places]
-        chunks = [[array.numpy() for array in self._graph(tf.constant(chunk))] for chunk in _chunks(encoded)]
+        places: dict[bytes, int] = {}
+        encoded = (_utf8(text, number) for number, text in enumerate(texts, first))
+        row = np.fromiter((places.setdefault(text, len(places)) for text in encoded), np.int64)
+        chunks = [[array.numpy() for array in self._graph(tf.constant(chunk))] for chunk in _chunks(places)]
         if not chunks:
             empty = np.zeros((0, 1), np.int32)
             return Tokens(empty, empty, empty, np.zeros(0, np.int32), np.zeros(0, bool), row)
@@ -116,18 +113,19 @@ class Tokenizer:
         return (*(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES), tf.cast(flat.row_lengths(), tf.int32))
 
 
-def _utf8(text: str, texts: Sequence[str], first: int) -> bytes:
+def _utf8(text: str, number: int) -> bytes:
+    if not isinstance(text, str):
+        raise UsageError(f"text {number}: it is of type {type(text).__name__} and not a str")
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        place = next(number for number, candidate in enumerate(texts, first) if candidate == text)
         raise UnencodableTextError(
-            f"text {place}: not valid Unicode: "
+            f"text {number}: not valid Unicode: "
             f"a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"
         ) from None
 
 
-def _chunks(texts: list[bytes]) -> list[list[bytes]]:
+def _chunks(texts: Iterable[bytes]) -> list[list[bytes]]:
     chunks: list[list[bytes]] = []
     size = 0
     for text in texts:

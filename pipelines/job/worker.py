@@ -116,6 +116,7 @@ class EmbedWorker:
             if rows is None:
                 return
             yield self._attempt(rows.unit, partial(self._embed, rows))
+            del rows  # or two slices would be in memory while the next is read
 
     def _late_units(self) -> Iterator[Record]:
         """What other workers are late with, as long as there may be any."""
@@ -181,7 +182,7 @@ class EmbedWorker:
         """Tokenise, encode, write. The commit is the last thing done."""
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
-        tokens = self._encoder.tokenize(rows.table["text"].to_pylist())
+        tokens = self._encoder.tokenize(text.as_py() for text in rows.table["text"])
         with self._encoding:
             encoded = self._encoder.encode_tokens(tokens)
         file = self._plan.files[rows.unit.file]

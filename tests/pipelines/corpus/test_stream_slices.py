@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import tracemalloc
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.corpus import csv_rows, readers
+from pipelines.corpus import csv_rows, readers, rows
 from pipelines.corpus.plan import Columns, Plan
 from pipelines.corpus.readers import stream_slices
 from pipelines.corpus.rows import UnitRows
@@ -202,3 +204,33 @@ def test_slices_of_a_file_that_is_replaced_while_it_is_read_are_refused(tmp_path
     path.write_text("text\n" + "new line\n" * 100_000)
     with pytest.raises(InputChangedError, match="has changed since the plan was made"):
         next(slices)
+
+
+def test_a_slice_is_the_same_however_often_its_rows_are_put_away(tmp_path: Path, monkeypatch):
+    path = write_gzip(tmp_path / "a.jsonl.gz", [json_lines([*numbered(50), {"text": "long " * 20}, *numbered(30)])])
+    whole = read(path)
+    monkeypatch.setattr(rows, "HELD_CHARACTERS", 20)
+    in_parts = read(path)
+    assert rows_of(in_parts) == rows_of(whole)
+    assert shape(in_parts) == shape(whole)
+
+
+def test_of_a_slice_few_rows_are_held_as_python_strings(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(rows, "HELD_CHARACTERS", 1 << 20)
+    # One character beyond 16 bits, and all the others take four bytes each.
+    text = "\N{FOX FACE}" + "x" * 100_000
+    path = write_gzip(tmp_path / "a.jsonl.gz", [json_lines({"text": f"{row}{text}"} for row in range(200))])
+    tracemalloc.start()
+    try:
+        (unit,) = read(path, shard_rows=1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert unit.table.nbytes > 20_000_000
+    assert peak < 10_000_000
+
+
+def test_a_slice_is_not_held_while_the_next_is_read(tmp_path: Path):
+    plan = plan_of(write_gzip(tmp_path / "a.jsonl.gz", [json_lines(numbered(25))]))
+    slices = stream_slices(plan, plan.files[0], TEXT, STORAGE, 0, 1, ())
+    assert [weakref.ref(next(slices).table)() for _ in range(3)] == [None] * 3
