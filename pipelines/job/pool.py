@@ -1,5 +1,6 @@
 """Tasks go through a Ray Data pool of workers, and their records come back as they are made."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
@@ -75,7 +76,7 @@ def run_tasks(
                 min_size=size.least,
                 max_size=size.most,
                 max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-                max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+                max_tasks_in_flight_per_actor=tasks_in_flight(len(tasks), size),
                 enable_true_multi_threading=True,
             ),
         )
@@ -94,6 +95,15 @@ def run_tasks(
         raise EncorpusError(
             f"the pool of workers broke down: {reason}; run the same command again to resume"
         ) from error
+
+
+def tasks_in_flight(tasks: int, size: PoolSize) -> int:
+    """How many tasks a worker is sent at once.
+
+    Where there are few, as when workers share one stream, no more than its share: whichever worker starts first would
+    be sent them all. A pool that may grow does so only while queues are full.
+    """
+    return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
 
 
 def _context() -> DataContext:
