@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test soak chaos bench clean
+.PHONY: demo test soak chaos bench huge-stream clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -28,6 +28,10 @@ bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/memory.py $(CORPUS)
 	$(BIN)/python tests/bench/quality.py $(CORPUS)
 	$(BIN)/python tests/bench/overhead.py $(CORPUS)
+
+# One gzip file of 2 GB through two workers, killed at 80 % and run again: memory, rows done again, seconds.
+huge-stream: .venv/demo
+	$(BIN)/python -m tests.bench.huge_stream $(GB)
 
 .bench/ready: tests/bench/requirements.txt
 	$(PYTHON) -m venv .bench/venv

@@ -28,15 +28,22 @@ class Run:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def processes(self) -> list[psutil.Process]:
+        """The driver, and every process below it."""
+        try:
+            return [self._all, *self._all.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return [self._all]
+
     def wait(self) -> int:
         """The exit status."""
         return self._process.wait(GIVE_UP_SECONDS)
 
     def kill(self, target: str, choice: random.Random) -> bool:
         """SIGKILLs the driver, one worker, the raylet, or every process of the run; tells whether there was one."""
-        family = self._all.children(recursive=True)
-        workers = [process for process in family if "MapWorker" in _name(process)]
-        raylets = [process for process in family if "raylet/raylet" in _name(process)]
+        family = self.processes()[1:]
+        workers = [process for process in family if "MapWorker" in command_line(process)]
+        raylets = [process for process in family if "raylet/raylet" in command_line(process)]
         chosen = {
             "driver": [self._all],
             "worker": choice.sample(workers, min(1, len(workers))),
@@ -87,7 +94,8 @@ def _end_all(family: list[psutil.Process]) -> None:
             process.kill()
 
 
-def _name(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
+    """The process's own, which Ray's processes set to what they are; empty for one that has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
