@@ -50,10 +50,11 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     parser.add_argument("--version", action="version", version=f"encorpus {encorpus_version()}")
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     commands = {
-        "embed": sub.add_parser("embed", help="embed a corpus; run again to resume, or to add new files"),
+        "embed": sub.add_parser("embed", help="embed a corpus; run again to resume, to add new files, or to update"),
         "plan": sub.add_parser("plan", help="rows, tokens, estimated time, size and price; writes nothing"),
         "status": sub.add_parser("status", help="what is committed, what is missing, rejects"),
         "verify": sub.add_parser("verify", help="prove from the files that nothing is lost, doubled or damaged"),
+        "retry": sub.add_parser("retry", help="embed again what was rejected, from corrected input"),
         "search": sub.add_parser("search", help="exact nearest neighbours, to look at the result"),
         "package": sub.add_parser("package", help="a checkpoint becomes a TF2 SavedModel in the TF-Hub encoder format"),
         "check": sub.add_parser(
@@ -65,6 +66,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     _plan_options(commands["plan"])
     _output_options(commands["status"])
     _verify_options(commands["verify"])
+    _retry_options(commands["retry"])
     _search_options(commands["search"])
     _package_options(commands["package"])
     _check_options(commands["check"])
@@ -79,12 +81,29 @@ def _embed_options(parser: argparse.ArgumentParser) -> None:
     _corpus_options(parser)
     parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
     _encoder_options(parser)
+    _pool_options(parser)
+    parser.add_argument(
+        "--update",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="embed changed files again; keep the rows of vanished ones",
+    )
+    parser.add_argument(
+        "--prune",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="with --update: remove the rows of files that INPUT no longer holds",
+    )
+    parser.add_argument("--limit", type=_count, metavar="N", help="stop after about N rows; run again to go on")
+    parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
+    parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
+
+
+def _pool_options(parser: argparse.ArgumentParser) -> None:
     pool = parser.add_argument_group("workers")
     pool.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
     pool.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help="default: 0, encode on the CPU")
     pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for the time of the job")
-    parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
-    parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -199,6 +218,13 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
 def _moved_model_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--model", metavar="HANDLE", help="where the model lies now, if it has moved")
     parser.add_argument("--preprocessor", metavar="HANDLE", help="the same for its preprocessor")
+
+
+def _retry_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Embeds again what was rejected: files as they are now, units whose rows may be fine by now."
+    _output_options(parser)
+    _moved_model_options(parser)
+    _pool_options(parser)
 
 
 def _search_options(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,9 @@ def _run(command: str, arguments: object, console: Console) -> int:
         console.note(f"encorpus {command}: {error}")
         return error.exit_status
     except KeyboardInterrupt:
-        advice = "; what is committed stays, run the same command again to go on" if command == "embed" else ""
+        advice = (
+            "; what is committed stays, run the same command again to go on" if command in ("embed", "retry") else ""
+        )
         console.note(f"encorpus {command}: interrupted{advice}")
         return INTERRUPTED
     except Exception as error:

@@ -2,10 +2,12 @@
 
 import argparse
 
+from cluster.output_encoder import output_spec
 from pipelines.corpus.plan import Columns
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
-from pipelines.job.prepare import Job
+from pipelines.job.job import Job
+from pipelines.output.planned import Planned
 from pipelines.storage import Storage
 
 
@@ -49,5 +51,23 @@ def job_of(arguments: argparse.Namespace) -> Job:
         gpus_per_worker=arguments.gpus_per_worker,
         address=arguments.address,
         on_bad_row=arguments.on_bad_row,
+        storage=storage_of(arguments),
+        update=arguments.update,
+        prune=arguments.prune,
+        limit=arguments.limit,
+    )
+
+
+def job_of_output(planned: Planned, arguments: argparse.Namespace) -> Job:
+    """The job that made an output, with the workers asked for now."""
+    return Job(
+        inputs=tuple(planned.job.inputs),
+        output=arguments.output,
+        encoder=output_spec(planned, arguments),
+        columns=planned.columns,
+        shard_rows=planned.job.shard_rows,
+        workers=arguments.workers,
+        gpus_per_worker=arguments.gpus_per_worker,
+        address=arguments.address,
         storage=storage_of(arguments),
     )

@@ -1,7 +1,7 @@
 """The encoder that made an output, loaded again: to encode a query, or to check some of the vectors."""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.output.layout import Output
@@ -18,13 +18,15 @@ def load_output_encoder(planned: Planned, output: Output, arguments: argparse.Na
     """
     from pipelines.encoder.text_encoder import TextEncoder
 
-    spec = _spec(planned.job.encoder, arguments)
+    spec = output_spec(planned, arguments)
     encoder = TextEncoder.load(spec, storage_options=output.storage.options)
     refuse_other_encoder(planned, output, encoder.fingerprint)
     return encoder
 
 
-def _spec(plain: dict[str, Any], arguments: argparse.Namespace) -> EncoderSpec:
+def output_spec(planned: Planned, arguments: argparse.Namespace) -> EncoderSpec:
+    """The encoder in job.json, with the models where they lie now."""
+    plain = planned.job.encoder
     return EncoderSpec(
         **{
             **plain,

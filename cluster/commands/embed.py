@@ -1,84 +1,26 @@
 """`encorpus embed`: runs a job, shows its progress, sums it up."""
 
 import argparse
-import shlex
-from collections.abc import Iterator
 
 from cluster.console import Console
 from cluster.job_options import job_of
-from cluster.numbers import count, duration, size
-from cluster.progress_display import progress_display, retries_told
-from pipelines.job.embed import Summary, embed
+from cluster.progress_display import progress_display
+from cluster.summary import exit_status, plan_line, summary_lines, update_lines
+from pipelines.job.embed import embed
 from pipelines.job.prepare import Prepared
-
-SHOWN_FAILURES = 5
-SHOWN_REASONS = 5
-ALL_EMBEDDED, FAILED, SOME_REJECTED = 0, 1, 3
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Embeds and tells the exit status: 0 all, 1 some units failed, 3 some rows or files were rejected."""
     job = job_of(arguments)
     with progress_display(console) as display:
-        summary = embed(job, on_plan=lambda prepared: display.begin(_plan_line(prepared)), on_progress=display)
-    for line in _summary_lines(summary):
+
+        def begin(prepared: Prepared) -> None:
+            for line in update_lines(prepared):
+                console.note(line)
+            display.begin(plan_line(prepared))
+
+        summary = embed(job, begin, display)
+    for line in summary_lines(summary):
         console.print(line)
-    if summary.failures:
-        return FAILED
-    return SOME_REJECTED if summary.manifest and summary.manifest.rejects else ALL_EMBEDDED
-
-
-def _plan_line(prepared: Prepared) -> str:
-    files = prepared.plan.files
-    size_told = size(sum(file.size for file in files))
-    line = f"{count(len(files), 'file')}, {size_told}; {count(prepared.committed, 'unit')} committed"
-    left = prepared.remaining
-    if left.nothing:
-        return line + ", nothing missing"
-    missing = [count(len(left.units), "unit")] if left.units else []
-    missing += [count(len(left.streams), "streamed file")] if left.streams else []
-    return f"{line}, {' and '.join(missing)} to do"
-
-
-def _summary_lines(summary: Summary) -> Iterator[str]:
-    progress, stats = summary.progress, summary.stats
-    if progress.rows or progress.rejects:
-        seconds = f"{duration(progress.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
-        yield f"embedded {count(progress.rows, 'row')} in {seconds}"
-        if progress.rows_per_second:
-            a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9
-            operations = f", {a_second:,.0f} GFLOP/s a worker" if stats.flop else ""
-            yield (
-                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
-                f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
-            )
-    if progress.retries:
-        yield f"  {retries_told(progress.retries)}"
-    yield from _reject_lines(summary)
-    yield from _failure_lines(summary)
-    output = shlex.quote(summary.output)
-    if summary.manifest is not None:
-        whole = summary.manifest
-        held = f"{count(whole.rows, 'row')} in {count(whole.units, 'shard')}, {size(whole.bytes)}"
-        yield f"{summary.output}: complete, {held}"
-        yield f"look at it: encorpus search {output} 'a query'     prove it: encorpus verify {output}"
-
-
-def _reject_lines(summary: Summary) -> Iterator[str]:
-    whole = summary.manifest
-    if whole is not None and whole.rejects and not summary.reasons:
-        yield f"{count(whole.rejects, 'reject')} of earlier runs, kept in {summary.output}/_encorpus/rejects"
-    if summary.reasons:
-        yield f"{count(sum(summary.reasons.values()), 'reject')}, kept in {summary.output}/_encorpus/rejects:"
-        ranked = sorted(summary.reasons.items(), key=lambda item: -item[1])
-        yield from (f"  {number:,} × {reason}" for reason, number in ranked[:SHOWN_REASONS])
-        if len(ranked) > SHOWN_REASONS:
-            yield f"  and {len(ranked) - SHOWN_REASONS} more reasons"
-
-
-def _failure_lines(summary: Summary) -> Iterator[str]:
-    if summary.failures:
-        yield f"{count(len(summary.failures), 'unit')} failed; run the same command again to do what is missing:"
-        yield from (f"  {record.unit}: {record.message}" for record in summary.failures[:SHOWN_FAILURES])
-        if len(summary.failures) > SHOWN_FAILURES:
-            yield f"  and {len(summary.failures) - SHOWN_FAILURES} more"
+    return exit_status(summary)

@@ -21,6 +21,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.print(f"corpus       {count(found.files, 'file')}")
     console.print(f"committed    {_committed(found)}")
     console.print(f"missing      {_missing(found)}")
+    if found.listed is not None:
+        console.print(
+            f"readers see  {count(found.listed, 'shard')} of before, which the manifest lists until all is done"
+        )
     console.print(f"rejects      {found.rejects:,}")
     for reason, number in found.reasons.items():
         console.print(f"  {number:,} × {reason}")

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,8 +25,7 @@ class Columns:
         return list(dict.fromkeys([self.text, *([] if self.id is None else [self.id]), *self.keep]))
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """A slice of one file: the grain of scheduling, retry and resume."""
 
     file: int
@@ -35,7 +37,16 @@ class Unit:
         return f"part-{self.file:06d}-{self.slice:06d}"
 
 
-@dataclass(frozen=True)
+class FileState(StrEnum):
+    """current: of the input. vanished: the input has it no longer, but its rows are kept. retired: replaced under
+    another number, or pruned; it has no units any more, and its number is never used again."""
+
+    CURRENT = "current"
+    VANISHED = "vanished"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
 class CorpusFile:
     """One input file as it was when planned.
 
@@ -54,6 +65,12 @@ class CorpusFile:
     rows: int | None
     bounds: tuple[int, ...] | None
     error: str | None
+    state: FileState = FileState.CURRENT
+
+    @property
+    def retired(self) -> bool:
+        """Whether it has no units any more."""
+        return self.state is FileState.RETIRED
 
     @property
     def slices(self) -> int | None:
@@ -73,17 +90,24 @@ class Plan:
     """The files of a corpus, each at the index that is its number.
 
     shard_rows: about how many rows a unit has. schema: the Arrow types of `id` and the kept columns, the same
-    for every unit of the plan.
+    for every unit of the plan. revision: counted up when shards of a finished output are made again, so that its
+    manifest can be told to be of before.
     """
 
     files: tuple[CorpusFile, ...]
     shard_rows: int
     schema: pa.Schema = PLAIN_SCHEMA
+    revision: int = 0
+
+    @cached_property
+    def live(self) -> tuple[CorpusFile, ...]:
+        """The files that have units: all but the retired ones."""
+        return tuple(file for file in self.files if not file.retired)
 
     def units_of(self, file: CorpusFile) -> Iterator[Unit]:
         """The file's units in order; none for a streamed file, whose units are known only as they come."""
         return (Unit(file.number, number) for number in range(file.slices or 0))
 
     def units(self) -> Iterator[Unit]:
-        """The units of all files that are not streamed."""
-        return (unit for file in self.files for unit in self.units_of(file))
+        """The units of all files that are neither streamed nor retired."""
+        return (unit for file in self.live for unit in self.units_of(file))

@@ -1,5 +1,7 @@
 """The embedding job: what is missing from the output, a Ray Data pool of workers that makes it, the end.
 
-The data's way, a module a step: `prepare` (job → what is missing), `tasks` (missing → tasks), `pool` (tasks → Ray
-Data → records), `worker` (one task: read, encode, write), `progress` (records → totals), `embed` (all of it together).
+The data's way, a module a step: `found` (`job` → what its output holds), `prepare` (→ plan, and what is missing),
+`tasks` (missing → tasks), `pool` (tasks → Ray Data → records), `worker` (one task: read, encode, write), `progress`
+(records → totals), `finish` (manifest, and old shards go), `embed` (all of it together). `retry` does the same for what
+was rejected.
 """

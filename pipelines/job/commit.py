@@ -16,11 +16,17 @@ if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
 
 
 def commit_unit(
-    output: Output, file: CorpusFile, columns: list[str], embedded: EmbeddedRows, encoder: "TextEncoder"
+    output: Output,
+    file: CorpusFile,
+    columns: list[str],
+    embedded: EmbeddedRows,
+    encoder: "TextEncoder",
+    again: bool = False,
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.
 
-    columns: those of the rows' table that go into the shard, `id` first. Raises StorageError.
+    columns: those of the rows' table that go into the shard, `id` first. again: whether the unit may have a shard with
+    other rows, which then makes way before its rejects change, so that the two never disagree. Raises StorageError.
     """
     rows, dtype = embedded.rows, encoder.resolved.spec.dtype
     stored = quantized(embedded.vectors, dtype)
@@ -46,6 +52,9 @@ def commit_unit(
             scale=stored.scale,
         ),
     )
+    if again:
+        output.storage.delete(output.shard_uri(rows.unit))
+        output.storage.settle(output.uri)
     rejects_uri = output.rejects_uri(rows.unit)
     if rows.rejects.num_rows:
         output.storage.write_atomic(rejects_uri, rejects_bytes(rows.rejects))

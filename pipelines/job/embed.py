@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pipelines.encoder.stats import EncodeStats
 from pipelines.errors import EncorpusError, UsageError
 from pipelines.job.cores import usable_cores
+from pipelines.job.finish import finish
+from pipelines.job.job import Job
+from pipelines.job.limit import first_part
 from pipelines.job.pool_size import no_larger_than, pool_size
-from pipelines.job.prepare import Job, Prepared, prepare
+from pipelines.job.prepare import Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import tasks_for
-from pipelines.output.manifest import Manifest, load_manifest, write_manifest
+from pipelines.output.manifest import Manifest
+from pipelines.output.remaining import Remaining
 from pipelines.output.shard_info import ShardInfo
 
 __all__ = ["Job", "Summary", "embed"]
@@ -25,7 +29,7 @@ class Summary:
 
     manifest: the totals of the whole output; None while units are missing. reasons: rejects of this run by reason.
     failures: the units that could not be made. stats, progress: of this run. seconds_to_first_shard: from the
-    start of the run, None when it wrote none.
+    start of the run, None when it wrote none. limited: whether the run stopped at its limit.
     """
 
     output: str
@@ -36,6 +40,7 @@ class Summary:
     stats: EncodeStats
     progress: Snapshot
     seconds_to_first_shard: float | None
+    limited: bool
 
 
 def embed(
@@ -49,27 +54,42 @@ def embed(
     cannot start or go on; a unit that fails alone is in the summary instead.
     """
     started = time.monotonic()
-    prepared = prepare(job)
+    return run(prepare(job), started, on_plan, on_progress)
+
+
+def run(
+    prepared: Prepared,
+    started: float,
+    on_plan: Callable[[Prepared], None],
+    on_progress: Callable[[Snapshot], None],
+) -> Summary:
+    """Does the work of a job that is prepared, as `embed` says. started: when it began, by the monotonic clock."""
     on_plan(prepared)
+    limit = prepared.job.limit
+    work = prepared.remaining if limit is None else first_part(prepared.remaining, prepared.plan, limit)
+    limited = work != prepared.remaining
     totals = Totals(prepared.committed, prepared.remaining.planned)
     shards: dict[str, ShardInfo] = {}
     first_shard: float | None = None
-    with closing(_records(prepared)) as records:
+    with closing(_records(prepared, work)) as records:
         for record in records:
             if record.outcome is Outcome.REFUSED:
                 raise UsageError(record.message)
             if record.outcome is Outcome.FATAL:
                 raise EncorpusError(record.message)
             totals.add(record)
-            totals.retries += job.storage.retries.take()
+            totals.retries += prepared.job.storage.retries.take()
             if record.shard is not None:
                 shards[record.unit] = record.shard
                 first_shard = first_shard or time.monotonic() - started
             on_progress(totals.snapshot())
-    manifest = None if totals.failures else _finish(prepared, shards)
-    totals.retries += job.storage.retries.take()
+            if limit is not None and work.streams and totals.rows >= limit:
+                limited = True
+                break
+    manifest = None if totals.failures or limited else finish(prepared, shards)
+    totals.retries += prepared.job.storage.retries.take()
     return Summary(
-        output=job.output,
+        output=prepared.job.output,
         fingerprint=prepared.resolved.fingerprint,
         manifest=manifest,
         reasons=dict(totals.reasons),
@@ -77,21 +97,13 @@ def embed(
         stats=totals.stats,
         progress=totals.snapshot(),
         seconds_to_first_shard=first_shard,
+        limited=limited,
     )
 
 
-def _finish(prepared: Prepared, shards: Mapping[str, ShardInfo]) -> Manifest:
-    """The manifest, written unless it is there and nothing was made since."""
-    if prepared.remaining.nothing:
-        found = load_manifest(prepared.output)
-        if found is not None and found.fingerprint == prepared.resolved.fingerprint:
-            return found
-    return write_manifest(prepared.output, prepared.plan, prepared.resolved.fingerprint, shards)
-
-
-def _records(prepared: Prepared) -> Generator[Record]:
-    """The records of everything that is missing; starts Ray only when something is."""
-    if prepared.remaining.nothing:
+def _records(prepared: Prepared, work: Remaining) -> Generator[Record]:
+    """The records of what is to be done; starts Ray only when something is."""
+    if work.nothing:
         return
     # Ray takes seconds to import, and a job that is done already needs none.
     from pipelines.job.pool import run_tasks
@@ -101,7 +113,7 @@ def _records(prepared: Prepared) -> Generator[Record]:
     job = prepared.job
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
         asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
-        tasks = tasks_for(prepared.remaining, asked.most)
+        tasks = tasks_for(work, asked.most)
         order = WorkOrder(
             encoder=job.encoder,
             fingerprint=prepared.resolved.fingerprint,
@@ -111,5 +123,6 @@ def _records(prepared: Prepared) -> Generator[Record]:
             storage=job.storage,
             on_bad_row=job.on_bad_row,
             threads=None if asked.gpus_per_worker else asked.cpus_per_worker,
+            again=prepared.again,
         )
         yield from run_tasks(tasks, order, no_larger_than(asked, len(tasks)))

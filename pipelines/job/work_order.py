@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.corpus.plan import Columns
+from pipelines.corpus.plan import Columns, Unit
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.errors import EncorpusError
 from pipelines.storage import Storage
@@ -32,7 +32,7 @@ class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
     plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail. load: gives each worker its encoder.
+    or fail. again: the units whose shards are there already, and are to be replaced. load: gives a worker its encoder.
     """
 
     encoder: EncoderSpec
@@ -43,4 +43,5 @@ class WorkOrder:
     storage: Storage
     on_bad_row: str
     threads: int | None
+    again: frozenset[Unit] = frozenset()
     load: Callable[["WorkOrder"], "TextEncoder"] = load_encoder

@@ -18,14 +18,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_from_bytes
+from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_digest, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import ENDED, LATE_SECONDS, MOST_DEATHS, Late, Ledger
-from pipelines.job.prepare import plan_digest
 from pipelines.job.record import Outcome, Record, parcels, record_table
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
@@ -170,6 +169,8 @@ class EmbedWorker:
 
     def _committed(self, unit: Unit) -> Record | None:
         """The record of a unit that is there already, from before a worker's death."""
+        if unit in self._order.again:
+            return None  # The shard that is there may be the one to be replaced.
         uri = self._output.shard_uri(unit)
         if not self._order.storage.exists(uri):
             return None
@@ -189,7 +190,8 @@ class EmbedWorker:
         embedded = embedded_rows(file, rows, tokens, encoded)
         if embedded.rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
-        shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder)
+        again = rows.unit in self._order.again
+        shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder, again)
         return Record(
             unit=rows.unit.name,
             outcome=Outcome.DONE,

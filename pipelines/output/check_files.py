@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pipelines.corpus.plan_types import CorpusFile, Plan, Unit
+from pipelines.corpus.plan_types import CorpusFile, Plan
 from pipelines.output.check_shard import ShardReport
 from pipelines.output.layout import Listing
-from pipelines.output.planned import units_of_plan
+from pipelines.output.planned import units_of_plan, units_of_retired
 from pipelines.output.remaining import Remaining, missing, possible_ends
 from pipelines.output.violation import AGAIN, Violation
 
@@ -32,10 +32,18 @@ def check_listing(plan: Plan, listing: Listing) -> Iterator[Violation]:
     """Nothing lies among the shards that the plan does not know, for readers would take it for rows."""
     for name in listing.strangers:
         yield Violation(name, "not a shard of this output; move it away")
-    for unit in sorted(listing.units.difference(units_of_plan(plan, listing.units)), key=_order):
+    planned, retired = units_of_plan(plan, listing.units), units_of_retired(plan, listing.units)
+    for unit in sorted(listing.units.difference(planned, retired)):
         yield Violation(
             f"{unit.name}.parquet", "no unit of the plan is called so, it is left from another job; delete it"
         )
+
+
+def check_retired(plan: Plan, listing: Listing) -> Iterator[Violation]:
+    """Of files that were replaced or pruned nothing is left, once the manifest is of the plan."""
+    for unit in units_of_retired(plan, listing.units):
+        uri = plan.files[unit.file].uri
+        yield Violation(f"{unit.name}.parquet", f"of {uri}, which was replaced or pruned; {AGAIN} to delete it")
 
 
 def what_is_missing(plan: Plan, reports: Sequence[ShardReport]) -> Remaining:
@@ -61,7 +69,7 @@ def check_complete(left: Remaining) -> Iterator[Violation]:
 def check_streams(plan: Plan, reports: Sequence[ShardReport]) -> Iterator[Violation]:
     """The slices of a streamed file begin at 0, follow each other, and only the highest says that it is the last."""
     slices: defaultdict[int, list[ShardReport]] = defaultdict(list)
-    for report in sorted(reports, key=lambda report: _order(report.unit)):
+    for report in sorted(reports, key=lambda report: report.unit):
         if plan.files[report.unit.file].streamed:
             slices[report.unit.file].append(report)
     for number, found in slices.items():
@@ -98,7 +106,3 @@ def _check_stream(file: CorpusFile, reports: Sequence[ShardReport]) -> Iterator[
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-
-
-def _order(unit: Unit) -> tuple[int, int]:
-    return unit.file, unit.slice

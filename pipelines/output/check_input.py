@@ -1,14 +1,15 @@
 """Checks of the output against its corpus, which is read again: every row is where its input says, and no other."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import pyarrow as pa
 
-from pipelines.corpus.changes import change_of
-from pipelines.corpus.plan_types import CorpusFile, Unit
+from pipelines.corpus.changes import CHANGED, GONE, changes_since, with_looks
+from pipelines.corpus.inputs import list_inputs
+from pipelines.corpus.plan_types import CorpusFile, FileState, Unit
 from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
-from pipelines.errors import EncorpusError
+from pipelines.errors import EncorpusError, UsageError
 from pipelines.output.input_rows import embedded_part, input_rows, rejected_by_encoder
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
@@ -16,12 +17,10 @@ from pipelines.output.rejects import read_rejects
 from pipelines.output.shard import read_columns, read_info
 from pipelines.output.violation import Violation
 from pipelines.pool_map import pool_map
+from pipelines.storage import FileEntry, Storage
 
 # Each has a unit's rows in memory twice, those of the corpus and those of the shard.
 UNITS_AT_ONCE = 4
-
-# Looks at files wait for the store, and not for the processor.
-LOOKS_AT_ONCE = 32
 
 
 def check_input(
@@ -29,18 +28,20 @@ def check_input(
 ) -> Iterator[Violation]:
     """Reads the corpus again and compares ids, kept columns and rejects with those of the committed units.
 
+    Rows that an update kept, though their file had vanished, have nothing to be compared with.
+
     on_progress: called with how many units of files that are cut, and streamed files, are done, and how many there are.
     """
     by_file: defaultdict[int, list[Unit]] = defaultdict(list)
-    for unit in sorted(units, key=lambda unit: (unit.file, unit.slice)):
+    for unit in sorted(units):
         by_file[unit.file].append(unit)
-    sound: list[CorpusFile] = []
-    looks = pool_map(lambda file: (file, change_of(file, output.storage)), planned.plan.files, LOOKS_AT_ONCE)
-    for file, change in looks:
-        if change is None:
-            sound.append(file)
-        else:
+    changes = with_looks(changes_since(planned.plan, _listed(planned, output.storage)), output.storage)
+    gone = {file.number for file in changes.vanished}
+    for file in planned.plan.live:
+        if file.number in changes.changed or (file.number in gone and file.state is FileState.CURRENT):
+            change = GONE if file.number in gone else CHANGED
             yield Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared")
+    sound = [file for file in planned.plan.live if file.number not in changes.changed and file.number not in gone]
     cut = [(file, [unit]) for file in sound if not file.streamed for unit in by_file[file.number]]
     streamed = [(file, by_file[file.number]) for file in sound if file.streamed]
     parts = [*cut, *streamed]
@@ -48,6 +49,14 @@ def check_input(
     for done, found in enumerate(checked, 1):
         yield from found
         on_progress(done, len(parts))
+
+
+def _listed(planned: Planned, storage: Storage) -> Mapping[str, FileEntry]:
+    """The files of the inputs as they are now; none where the inputs are no longer as they have to be for a job."""
+    try:
+        return list_inputs(planned.job.inputs, storage)
+    except UsageError:
+        return {}
 
 
 def _check_part(planned: Planned, output: Output, file: CorpusFile, units: list[Unit]) -> Iterator[Violation]:

@@ -11,14 +11,18 @@ MANIFEST = "_encorpus/manifest.json"
 
 
 def check_manifest(
-    manifest: Manifest | None, infos: Mapping[str, ShardInfo | None], fingerprint: str
+    manifest: Manifest | None, infos: Mapping[str, ShardInfo | None], digest: str, fingerprint: str
 ) -> Iterator[Violation]:
     """Compares the manifest of a complete output with its shards.
 
-    infos: by unit name and in order, None for a shard that cannot be read.
+    infos: by unit name and in order, None for a shard that cannot be read. digest, fingerprint: of the plan, and of
+    the encoder.
     """
     if manifest is None:
         yield Violation(MANIFEST, f"missing, though every unit has its shard; {AGAIN} to write it")
+        return
+    if manifest.plan != digest:
+        yield Violation(MANIFEST, f"of an earlier plan, though every unit has its shard; {AGAIN} to write it")
         return
     if manifest.fingerprint != fingerprint:
         yield Violation(MANIFEST, f"its fingerprint is {manifest.fingerprint[:16]}, job.json's {fingerprint[:16]}")
@@ -37,7 +41,7 @@ def check_manifest(
 
 def _check_totals(manifest: Manifest) -> Iterator[Violation]:
     """The totals are those of the manifest's own entries, which are checked against the shards one by one."""
-    due = make_manifest(manifest.fingerprint, manifest.shards)
+    due = make_manifest(manifest.plan, manifest.fingerprint, manifest.shards)
     wrong = _differing(manifest, due)
     if wrong:
         yield Violation(MANIFEST, f"its totals are not those of its shards: {wrong}")

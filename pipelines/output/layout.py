@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipelines.corpus.plan_types import Unit
 from pipelines.storage import Storage
 
-SHARD_NAME = re.compile(r"part-(\d{6,})-(\d{6,})\.parquet", re.ASCII)
+UNIT_NAME = re.compile(r"part-(\d{6,})-(\d{6,})", re.ASCII)
 STATE_FOLDER = "_encorpus"
 
 
@@ -72,13 +72,20 @@ class Output:
         return _sorted_out(self.storage.names(self.rejects_folder)).units
 
 
+def unit_named(name: str) -> Unit | None:
+    """The unit that a file name without its ending means."""
+    match = UNIT_NAME.fullmatch(name)
+    unit = Unit(int(match[1]), int(match[2])) if match else None
+    return unit if unit is not None and unit.name == name else None
+
+
 def _sorted_out(names: Iterable[str]) -> Listing:
     units: set[Unit] = set()
     strangers: list[str] = []
     for name in names:
-        match = SHARD_NAME.fullmatch(name)
-        unit = Unit(int(match[1]), int(match[2])) if match else None
-        if unit is not None and name == f"{unit.name}.parquet":
+        stem, dot, ending = name.partition(".")
+        unit = unit_named(stem) if dot + ending == ".parquet" else None
+        if unit is not None:
             units.add(unit)
         else:
             strangers.append(name)

@@ -1,15 +1,18 @@
-"""manifest.json: what a finished output holds, in all and shard by shard; written last."""
+"""manifest.json: what a finished output holds, in all and shard by shard; written last.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+While a later run works it stays, so that its list is whole at any moment: the new one replaces it in one write.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 
 import orjson
 
 from pipelines.corpus.plan_types import CorpusFile, Plan, Unit
 from pipelines.errors import EncorpusError, StorageError
 from pipelines.output.footers import read_footers
-from pipelines.output.layout import Output
-from pipelines.output.planned import units_of_plan
+from pipelines.output.layout import Output, unit_named
+from pipelines.output.planned import units_of_plan, units_of_retired
 from pipelines.output.remaining import missing, possible_ends
 from pipelines.output.shard_info import ShardInfo
 
@@ -34,8 +37,10 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Totals over all shards, and the shards in order. norm_mean: the shards' own, weighted by their rows."""
+    """Totals over all shards, and the shards in order. plan: the digest of the plan.parquet that they make up.
+    norm_mean: the shards' own, weighted by their rows."""
 
+    plan: str
     fingerprint: str
     units: int
     rows: int
@@ -48,17 +53,24 @@ class Manifest:
     norm_max: float
     shards: tuple[ShardEntry, ...]
 
+    @property
+    def listed(self) -> Iterator[Unit]:
+        """The units of the shards."""
+        return (unit for entry in self.shards if (unit := unit_named(entry.unit)) is not None)
 
-def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[str, ShardInfo]) -> Manifest:
+
+def write_manifest(
+    output: Output, plan: Plan, digest: str, fingerprint: str, known: Mapping[str, ShardInfo]
+) -> Manifest:
     """Writes the manifest of a finished output. The shards in `known`, by unit name, are not read again.
 
-    Raises StorageError when another shard's footer cannot be read, EncorpusError when a shard is missing or not of
-    this plan and fingerprint.
+    digest: of plan.parquet. Shards of retired files may lie there still. Raises StorageError when another shard's
+    footer cannot be read, EncorpusError when a shard is missing or not of this plan and fingerprint.
     """
     committed = output.committed()
     units = units_of_plan(plan, committed)
-    if unplanned := committed.difference(units):
-        raise EncorpusError(_not_ours(output, min(unplanned, key=lambda unit: unit.name), "no unit of the plan"))
+    if unplanned := committed.difference(units, units_of_retired(plan, committed)):
+        raise EncorpusError(_not_ours(output, min(unplanned), "no unit of the plan"))
     read = read_footers(output, (unit for unit in units if unit.name not in known))
     infos = {**known, **{info.unit: info for info in read}}
     for unit in units:
@@ -67,7 +79,7 @@ def write_manifest(output: Output, plan: Plan, fingerprint: str, known: Mapping[
     left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit.name].last])
     if not left.nothing:
         raise EncorpusError(f"{output.uri}: shards vanished while the job ran; run the same command again")
-    manifest = make_manifest(fingerprint, (entry_of(infos[unit.name]) for unit in units))
+    manifest = make_manifest(digest, fingerprint, (entry_of(infos[unit.name]) for unit in units))
     output.storage.settle(output.uri)
     output.storage.write_atomic(output.manifest_uri, manifest_to_bytes(manifest))
     return manifest
@@ -88,12 +100,13 @@ def _not_ours(output: Output, unit: Unit, what: str) -> str:
     return f"{output.shard_uri(unit)}: {what}, so another run wrote it; delete it and run the same command again"
 
 
-def make_manifest(fingerprint: str, shards: Iterable[ShardEntry]) -> Manifest:
-    """The manifest of these shards, which stand in order and are of one fingerprint."""
+def make_manifest(digest: str, fingerprint: str, shards: Iterable[ShardEntry]) -> Manifest:
+    """The manifest of these shards, which stand in order and are of one plan and fingerprint."""
     shards = tuple(shards)
     filled = [shard for shard in shards if shard.rows]
     rows = sum(shard.rows for shard in filled)
     return Manifest(
+        plan=digest,
         fingerprint=fingerprint,
         units=len(shards),
         rows=rows,
@@ -115,15 +128,14 @@ def entry_of(info: ShardInfo) -> ShardEntry:
 
 def manifest_to_bytes(manifest: Manifest) -> bytes:
     """The file: one JSON object, with a line for each total and for each shard."""
-    totals = asdict(manifest)
-    shards = totals.pop("shards")
+    totals = {field.name: getattr(manifest, field.name) for field in fields(manifest) if field.name != "shards"}
     lines = [f"{orjson.dumps(name).decode()}: {orjson.dumps(value).decode()}" for name, value in totals.items()]
-    entries = ",\n".join(orjson.dumps(shard).decode() for shard in shards)
+    entries = ",\n".join(orjson.dumps(shard).decode() for shard in manifest.shards)
     return "{{\n{}\n}}\n".format(",\n".join([*lines, f'"shards": [\n{entries}\n]'])).encode()
 
 
 def load_manifest(output: Output) -> Manifest | None:
-    """The manifest; None when there is none, as long as the job is not finished.
+    """The manifest; None when there is none, as long as no job came to its end.
 
     Raises StorageError when it is damaged.
     """

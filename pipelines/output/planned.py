@@ -1,11 +1,11 @@
-"""What an output was to hold: its job and plan, read back, and which units belong to it."""
+"""What an output is to hold: its job and plan, read back, and which units belong to it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.corpus.plan_file import plan_from_bytes
+from pipelines.corpus.plan_file import plan_digest, plan_from_bytes
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.errors import StorageError, UsageError
 from pipelines.output.job_file import JobFile, load_job_file
@@ -14,10 +14,11 @@ from pipelines.output.layout import Output
 
 @dataclass(frozen=True)
 class Planned:
-    """An output's job.json and plan.parquet."""
+    """An output's job.json and plan.parquet. digest: of the latter."""
 
     job: JobFile
     plan: Plan
+    digest: str
 
     @property
     def columns(self) -> Columns:
@@ -38,7 +39,7 @@ def load_planned(output: Output) -> Planned:
     if job is None or data is None:
         raise UsageError(f"{output.uri}: not an output of encorpus embed: it has no _encorpus/job.json or plan.parquet")
     try:
-        return Planned(job, plan_from_bytes(data))
+        return Planned(job, plan_from_bytes(data), plan_digest(data))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"{output.plan_uri}: not a plan of encorpus; put the right one back") from None
 
@@ -54,9 +55,15 @@ def refuse_other_encoder(planned: Planned, output: Output, fingerprint: str) -> 
 
 def units_of_plan(plan: Plan, units: Iterable[Unit]) -> list[Unit]:
     """Those of the units that are the plan's, or may be, in order: a streamed file can have any number of slices."""
-    known = [unit for unit in units if unit.file < len(plan.files) and _has_slice(plan.files[unit.file], unit.slice)]
-    return sorted(known, key=lambda unit: (unit.file, unit.slice))
+    return sorted(
+        unit for unit in units if unit.file < len(plan.files) and _has_slice(plan.files[unit.file], unit.slice)
+    )
+
+
+def units_of_retired(plan: Plan, units: Iterable[Unit]) -> list[Unit]:
+    """Those of the units that were the plan's once: their shards may go when a manifest no longer lists them."""
+    return sorted(unit for unit in units if unit.file < len(plan.files) and plan.files[unit.file].retired)
 
 
 def _has_slice(file: CorpusFile, number: int) -> bool:
-    return file.slices is None or number < file.slices
+    return not file.retired and (file.slices is None or number < file.slices)

@@ -13,6 +13,7 @@ from pipelines.corpus.plan_types import Unit
 from pipelines.errors import EncorpusError, StorageError, UsageError
 from pipelines.output.input_rows import input_rows
 from pipelines.output.layout import Output
+from pipelines.output.manifest import load_manifest
 from pipelines.output.planned import Planned, load_planned, refuse_other_encoder, units_of_plan
 from pipelines.output.scores import scores
 from pipelines.output.shard import read_columns, vector_batches
@@ -43,7 +44,10 @@ class _Place(NamedTuple):
 
 
 def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> list[Hit]:
-    """The `top` rows that are nearest to the query, float32 [dim], best first, over all committed shards of the plan.
+    """The `top` rows that are nearest to the query, float32 [dim], best first.
+
+    The rows are those of the shards that the manifest lists, be it of before a run that is under way; before there is
+    one, those of all committed shards of the plan.
 
     fingerprint: of the encoder that made the query, which must be the output's.
 
@@ -53,7 +57,7 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
     planned = load_planned(output)
     _refuse(planned, output, fingerprint)
     wanted = np.asarray(query, np.float32)
-    units = units_of_plan(planned.plan, output.committed())
+    units = _searched(planned, output)
     best: list[_Place] = []
     for places in pool_map(lambda unit: _best_of_shard(output, unit, wanted, top), units, SHARDS_AT_ONCE):
         best = heapq.nsmallest(top, [*best, *places])
@@ -74,6 +78,15 @@ def _refuse(planned: Planned, output: Output, fingerprint: str) -> None:
     if planned.sequence:
         raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
     refuse_other_encoder(planned, output, fingerprint)
+
+
+def _searched(planned: Planned, output: Output) -> list[Unit]:
+    """The units whose rows the output has for its readers."""
+    manifest, committed = load_manifest(output), output.committed()
+    if manifest is None:
+        return units_of_plan(planned.plan, committed)
+    known = len(planned.plan.files)
+    return sorted(unit for unit in committed.intersection(manifest.listed) if unit.file < known)
 
 
 def _best_of_shard(output: Output, unit: Unit, query: np.ndarray, top: int) -> list[_Place]:

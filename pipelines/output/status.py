@@ -8,7 +8,7 @@ from pipelines.corpus.plan_types import CorpusFile, Unit
 from pipelines.output.footers import read_footers
 from pipelines.output.layout import Output
 from pipelines.output.manifest import load_manifest
-from pipelines.output.planned import Planned, load_planned
+from pipelines.output.planned import Planned, load_planned, units_of_plan
 from pipelines.output.rejects import read_rejects
 from pipelines.output.remaining import Remaining, remaining
 from pipelines.pool_map import pool_map
@@ -19,7 +19,8 @@ REJECTS_AT_ONCE = 32
 @dataclass(frozen=True)
 class Status:
     """remaining: what is missing. rows, rejects, tokens, truncated, bytes: of the committed shards. reasons: rejects
-    by reason. manifest: whether it is there, which it is at the end of a job."""
+    by reason. manifest: whether there is one of the present plan, which there is at the end of a job. listed: how many
+    shards an earlier one lists, which readers go by until then; None where there is none."""
 
     planned: Planned
     files: int
@@ -32,6 +33,7 @@ class Status:
     bytes: int
     reasons: Mapping[str, int]
     manifest: bool
+    listed: int | None
 
     @property
     def finished(self) -> bool:
@@ -50,15 +52,14 @@ def status(output: Output) -> Status:
     Raises UsageError when there is no output of encorpus, StorageError when a file of it cannot be read.
     """
     planned = load_planned(output)
-    committed = output.committed()
-    left = remaining(planned.plan, committed, output)
-    manifest = load_manifest(output)
-    # The manifest of an unfinished output may be that of an earlier, smaller plan.
-    whole = manifest is not None and left.nothing and manifest.units == len(committed)
-    shards = manifest.shards if manifest is not None and whole else list(read_footers(output, committed))
+    committed = frozenset(units_of_plan(planned.plan, output.committed()))
+    found = load_manifest(output)
+    manifest = found if found is not None and found.plan == planned.digest else None
+    left = remaining(planned.plan, committed, output, manifest.listed if manifest else ())
+    shards = manifest.shards if manifest is not None and left.nothing else list(read_footers(output, committed))
     return Status(
         planned=planned,
-        files=len(planned.plan.files),
+        files=len(planned.plan.live),
         committed=len(committed),
         remaining=left,
         rows=sum(shard.rows for shard in shards),
@@ -68,12 +69,13 @@ def status(output: Output) -> Status:
         bytes=sum(shard.bytes for shard in shards),
         reasons=rejects_by_reason(output, committed),
         manifest=manifest is not None,
+        listed=None if found is None or manifest is not None else found.units,
     )
 
 
 def rejects_by_reason(output: Output, committed: Collection[Unit]) -> Mapping[str, int]:
     """How many rows of the committed units were rejected for each reason, most frequent first."""
-    units = [unit for unit in output.rejected() if unit in committed]
+    units = sorted(output.rejected().intersection(committed))
     tables = pool_map(
         lambda unit: read_rejects(output.storage, output.rejects_uri(unit), ["reason"]), units, REJECTS_AT_ONCE
     )

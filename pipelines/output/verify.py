@@ -7,13 +7,14 @@ from itertools import groupby
 
 import numpy as np
 
-from pipelines.corpus.plan_types import Unit
+from pipelines.corpus.plan_types import FileState, Unit
 from pipelines.errors import StorageError
 from pipelines.output.check_files import (
     check_complete,
     check_dimensions,
     check_listing,
     check_plan,
+    check_retired,
     check_streams,
     what_is_missing,
 )
@@ -76,7 +77,7 @@ def verify(
         violations += check_input(planned, output, whole, partial(on_progress, "parts of the input compared"))
     sampled = 0
     if deep is not None:
-        chosen = _sample(reports, deep)
+        chosen = _sample(planned, reports, deep)
         sampled = sum(map(len, chosen.values()))
         on_unit = partial(on_progress, "sampled shards embedded again")
         violations += check_sample(planned, output, chosen, deep.encode, on_unit)
@@ -111,9 +112,11 @@ def _check_shards(
     return reports, repeated
 
 
-def _sample(reports: list[ShardReport], deep: Sampling) -> dict[Unit, np.ndarray]:
-    """Rows of the shards that nothing else is wrong with."""
-    sizes = {report.unit: report.info.rows for report in reports if report.info is not None and not report.violations}
+def _sample(planned: Planned, reports: list[ShardReport], deep: Sampling) -> dict[Unit, np.ndarray]:
+    """Rows of the shards that nothing else is wrong with, and whose input has not vanished."""
+    current = {file.number for file in planned.plan.live if file.state is FileState.CURRENT}
+    sound = [report for report in reports if not report.violations and report.unit.file in current]
+    sizes = {report.unit: report.info.rows for report in sound if report.info is not None}
     return choose_rows(list(sizes), list(sizes.values()), deep.rows, deep.seed)
 
 
@@ -131,6 +134,10 @@ def _violations(planned: Planned, output: Output, listing: Listing, reports: lis
     except StorageError as error:
         yield Violation(MANIFEST, str(error))
         return
-    if manifest is not None or left.nothing:
+    present = manifest is not None and manifest.plan == planned.digest
+    # The manifest of an earlier plan stays in place until a run comes to its end, and so do the shards that it lists.
+    if present or left.nothing:
         infos = {report.unit.name: report.info for report in reports}
-        yield from check_manifest(manifest, infos, planned.job.fingerprint)
+        yield from check_manifest(manifest, infos, planned.digest, planned.job.fingerprint)
+    if present:
+        yield from check_retired(planned.plan, listing)

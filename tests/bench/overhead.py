@@ -26,9 +26,10 @@ from pipelines.corpus.plan import Columns
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.cores import usable_cores
+from pipelines.job.job import Job
 from pipelines.job.pool import run_tasks
 from pipelines.job.pool_size import pool_size
-from pipelines.job.prepare import Job, prepare
+from pipelines.job.prepare import prepare
 from pipelines.job.session import nodes_with, ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import WorkOrder
@@ -98,7 +99,7 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
     )
     records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
     shards = {record.unit: record.shard for record in records if record.shard is not None}
-    write_manifest(prepared.output, prepared.plan, order.fingerprint, shards)
+    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, order.fingerprint, shards)
 
 
 class NoEncoder:

@@ -26,11 +26,12 @@ OPTIONS = {
     "workers": [("3", "3", (3, 3)), ("1:4", '"1:4"', (1, 4))],
     "gpus-per-worker": [("1", "1", 1.0), ("0.5", "0.5", 0.5)],
     "address": [("auto", '"auto"', "auto"), ("10.0.0.1:6379", '"10.0.0.1:6379"', "10.0.0.1:6379")],
+    "limit": [("500", "500", 500), ("7", '"7"', 7)],
     "on-bad-row": [("fail", '"fail"', "fail"), ("reject", '"reject"', "reject")],
 }
 # Those that have another form, with tests of their own below.
-OTHERS = {"normalize", "storage-option", "config"}
-NOT_OF_PLAN = {"output", "address", "on-bad-row"}
+OTHERS = {"normalize", "update", "prune", "storage-option", "config"}
+NOT_OF_PLAN = {"output", "address", "limit", "on-bad-row"}
 
 SAID_ON_THE_COMMAND_LINE = [
     pytest.param(option, *value[::2], id=f"{option}={value[0]}")
@@ -76,7 +77,7 @@ def plain(option):
 
 def test_the_table_has_every_option_of_embed():
     told = set(re.findall(r"--([a-z-]+)", encorpus("embed", "--help").out))
-    assert told - {"help", "no-normalize"} == OPTIONS.keys() | OTHERS
+    assert told - {"help", "no-normalize", "no-update", "no-prune"} == OPTIONS.keys() | OTHERS
 
 
 @pytest.mark.parametrize(("option", "word", "value"), SAID_ON_THE_COMMAND_LINE)
@@ -134,6 +135,9 @@ def test_what_nobody_says_has_its_default():
         "workers": None,
         "gpus_per_worker": 0.0,
         "address": None,
+        "update": False,
+        "prune": False,
+        "limit": None,
         "on_bad_row": "reject",
         "config": None,
     }
@@ -151,10 +155,11 @@ def test_names_in_the_file_may_have_underscores(toml):
     assert parsed("--config", toml("max_tokens = 64"))["max_tokens"] == 64
 
 
-@pytest.mark.parametrize(("word", "text", "value"), [("--normalize", "true", True), ("--no-normalize", "false", False)])
-def test_normalize_is_a_switch(word, text, value, toml):
-    assert parsed(word)["normalize"] is value
-    assert parsed("--config", toml(f"normalize = {text}"))["normalize"] is value
+@pytest.mark.parametrize("name", ["normalize", "update", "prune"])
+@pytest.mark.parametrize(("word", "text", "value"), [("--{}", "true", True), ("--no-{}", "false", False)])
+def test_a_switch_is_on_or_off(name, word, text, value, toml):
+    assert parsed(word.format(name))[name] is value
+    assert parsed("--config", toml(f"{name} = {text}"))[name] is value
 
 
 def test_the_command_line_switches_back_what_the_file_switches_on(toml):

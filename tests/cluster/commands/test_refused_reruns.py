@@ -8,7 +8,7 @@ from tests.cluster.small_outputs import content_of, put_back
 from tests.tiny_model import write_checkpoint
 
 ADVICE = "use the same options, or another folder"
-CHANGED = "since the plan was made; restore the input, or use a new output"
+CHANGED = "since the plan was made; restore the input, or run again with --update to follow it"
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def plan_of(*inputs: Path, columns: Columns = TEXT, shard_rows: int = 10) -> Pla
 
 
 def read_plan(plan: Plan, columns: Columns = TEXT) -> Iterator[UnitRows]:
-    for file in plan.files:
+    for file in plan.live:
         if file.streamed:
             yield from stream_slices(plan, file, columns, STORAGE, 0, 1, ())
         for unit in plan.units_of(file):

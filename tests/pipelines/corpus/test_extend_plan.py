@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.corpus.plan import Columns, Plan, extend_plan
+from pipelines.corpus.extend import extend_plan
+from pipelines.corpus.plan import Columns, Plan
 from pipelines.errors import InputChangedError
 from tests.pipelines.corpus.reading import STORAGE, TEXT, plan_of, read_plan, texts_of, write_parquet, write_text
 
@@ -59,7 +60,7 @@ def test_changed_and_vanished_files_that_have_shards_are_refused_by_name(tmp_pat
         extended(plan, tmp_path, *range(5))
     assert str(caught.value) == (
         f"{paths[0]} is gone, {paths[1]} has changed, {paths[2]} has changed and 1 more since the plan was made; "
-        "restore the input, or use a new output"
+        "restore the input, or run again with --update to follow it"
     )
 
 
@@ -113,5 +114,7 @@ def test_a_planned_file_that_is_gone_is_refused_with_and_without_shards(tmp_path
     plan = plan_of(tmp_path)
     paths[1].unlink()
     for with_shards in ((0,), (0, 1)):
-        with pytest.raises(InputChangedError, match=f"^{paths[1]} is gone since the plan was made; restore the input"):
+        with pytest.raises(
+            InputChangedError, match=f"^{paths[1]} is gone since the plan was made; restore the input, or"
+        ):
             extended(plan, tmp_path, *with_shards)

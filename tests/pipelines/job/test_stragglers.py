@@ -25,7 +25,7 @@ def test_a_job_ends_though_a_worker_never_comes_back_from_a_unit(ray_session, ti
     assert (tmp_path / "stuck").exists()
     assert {record.outcome for record in records} == {Outcome.DONE}
     shards = {record.unit: record.shard for record in records if record.shard is not None}
-    write_manifest(prepared.output, prepared.plan, prepared.resolved.fingerprint, shards)
+    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint, shards)
     assert verify(output_of(tmp_path / "out")).violations == ()
     ray.get(on_both_cpus.remote(), timeout=60)
 

@@ -3,8 +3,8 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,12 +16,15 @@ import pyarrow.parquet as pq
 from pipelines.corpus.plan import Columns, Plan, Unit, make_plan, plan_to_bytes
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
-from pipelines.output.job_file import JobFile, save_job_file
+from pipelines.job.finish import finish
+from pipelines.job.found import Found, look_at_output
+from pipelines.job.job import Job
+from pipelines.job.prepare import Prepared, settle
+from pipelines.job.retry import due_again
 from pipelines.output.layout import Output
-from pipelines.output.manifest import write_manifest
-from pipelines.output.remaining import remaining
 from pipelines.output.shard_info import ShardInfo
 from pipelines.storage import Storage
 
@@ -51,31 +54,53 @@ class FakeJob:
     pooling: str = "mean"
     fingerprint: str = FINGERPRINT
 
-    def prepare(self) -> Plan:
-        """Writes plan and job.json."""
-        plan = make_plan([str(path) for path in self.inputs], self.columns, self.shard_rows, STORAGE)
-        STORAGE.write_atomic(self.output.plan_uri, plan_to_bytes(plan))
-        save_job_file(self.output, self.job_file())
-        return plan
+    def prepare(self, **options: Any) -> Prepared:
+        """Writes plan and job.json; options: of the Job, such as update=True."""
+        return settle(self.found(**options))
 
-    def run(self, most: int | None = None) -> Plan:
+    def run(self, most: int | None = None, **options: Any) -> Plan:
         """Embeds what is missing, or so many units of it; writes the manifest when nothing is missing."""
-        plan = self.prepare()
+        return self.work(self.prepare(**options), most)
+
+    def retry(self) -> Plan | None:
+        """Embeds again what was rejected; None where nothing was."""
+        due = due_again(self.found())
+        return None if due is None else self.work(due.prepared)
+
+    def work(self, prepared: Prepared, most: int | None = None) -> Plan:
+        """As `run`, for a job that is prepared."""
         known: dict[str, ShardInfo] = {}
-        for rows in self.missing_rows(plan):
+        for rows in self._missing_rows(prepared):
             if most is not None and len(known) == most:
-                return plan
-            known[rows.unit.name] = self.commit(plan, rows)
-        write_manifest(self.output, plan, self.fingerprint, known)
+                return prepared.plan
+            known[rows.unit.name] = self.commit(prepared.plan, rows, rows.unit in prepared.again)
+        finish(prepared, known)
+        return prepared.plan
+
+    def plan_anew(self, *inputs: Path) -> Plan:
+        """Puts another plan in the place of the output's, as no run ever does."""
+        plan = make_plan([str(path) for path in inputs], self.columns, self.shard_rows, self.output.storage)
+        self.output.storage.write_atomic(self.output.plan_uri, plan_to_bytes(plan))
         return plan
 
-    def missing_rows(self, plan: Plan):
+    def found(self, **options: Any) -> Found:
+        """What is there before a run."""
+        inputs = tuple(str(path) for path in self.inputs)
+        encoder = EncoderSpec("fake", dtype=self.dtype, pooling=self.pooling)
+        job = Job(
+            inputs, self.output.uri, encoder, self.columns, self.shard_rows, storage=self.output.storage, **options
+        )
+        nowhere = Path("/nonexistent")
+        resolved = ResolvedSpec(encoder, self.pooling, False, 128, nowhere, None, self.fingerprint)
+        return look_at_output(job, resolved)
+
+    def _missing_rows(self, prepared: Prepared) -> Iterator[UnitRows]:
         """The rows of the units that are not committed."""
-        left = remaining(plan, self.output.committed(), self.output)
-        for unit in left.units:
-            yield read_slice(plan, unit, self.columns, STORAGE)
-        for file, done in left.streams:
-            yield from stream_slices(plan, file, self.columns, STORAGE, stripe=0, stripes=1, done=done)
+        plan, storage = prepared.plan, self.output.storage
+        for unit in prepared.remaining.units:
+            yield read_slice(plan, unit, self.columns, storage)
+        for file, done in prepared.remaining.streams:
+            yield from stream_slices(plan, file, self.columns, storage, stripe=0, stripes=1, done=done)
 
     def rows_of(self, plan: Plan, unit: Unit) -> UnitRows:
         """One unit's rows."""
@@ -84,7 +109,7 @@ class FakeJob:
             return read_slice(plan, unit, self.columns, STORAGE)
         return next(stream_slices(plan, file, self.columns, STORAGE, unit.slice, unit.slice + 1, ()))
 
-    def commit(self, plan: Plan, rows: UnitRows) -> ShardInfo:
+    def commit(self, plan: Plan, rows: UnitRows, again: bool = False) -> ShardInfo:
         """Encodes a unit and commits it."""
         texts = rows.table["text"].to_pylist()
         tokens = SimpleNamespace(
@@ -100,7 +125,7 @@ class FakeJob:
         )
         file, names = plan.files[rows.unit.file], plan.schema.names
         embedded = embedded_rows(file, rows, cast(Any, tokens), cast(Any, encoded))
-        return commit_unit(self.output, file, names, embedded, cast(Any, encoder))
+        return commit_unit(self.output, file, names, embedded, cast(Any, encoder), again)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The texts' vectors [n, dimension], or for `sequence` one array [words + 2, dimension] a text."""
@@ -109,18 +134,6 @@ class FakeJob:
         if self.pooling == "sequence":
             return [np.tile(v, (len(text.split()) + 2, 1)) for v, text in zip(vectors, texts, strict=True)]
         return vectors
-
-    def job_file(self) -> JobFile:
-        """job.json."""
-        kind = {"pooling": self.pooling, "dtype": self.dtype, "precision": "float32"}
-        return JobFile(
-            encoder={"model": "fake", "preprocessor": None, **kind},
-            fingerprint=self.fingerprint,
-            columns={**asdict(self.columns), "keep": list(self.columns.keep)},
-            shard_rows=self.shard_rows,
-            inputs=[str(path) for path in self.inputs],
-            encorpus_version="0",
-        )
 
 
 def texts_of(name: str, rows: int) -> list[str]:

@@ -9,7 +9,7 @@ from pipelines.errors import StorageError
 from pipelines.output.job_file import difference, load_job_file, save_job_file
 from tests.pipelines.output.fake_job import FakeJob, output_in
 
-JOB = FakeJob((Path("a.parquet"),), output_in(Path("x"))).job_file()
+JOB = FakeJob((Path("a.parquet"),), output_in(Path("x"))).found().job_file
 
 
 def test_it_comes_back_as_it_was(tmp_path: Path):

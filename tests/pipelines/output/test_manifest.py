@@ -49,7 +49,7 @@ def test_the_file_has_a_line_a_shard_and_is_plain_json(tmp_path: Path):
 
 
 def test_an_output_without_rows_has_a_manifest_too():
-    assert make_manifest("f", []).rows == 0
+    assert make_manifest("p", "f", []).rows == 0
 
 
 def test_there_is_none_before_the_end(tmp_path: Path):
@@ -70,7 +70,7 @@ def test_a_renamed_shard_keeps_the_manifest_from_being_written(tmp_path: Path):
     first, second = sorted(Path(job.output.uri).glob("part-*"))
     second.write_bytes(first.read_bytes())
     with pytest.raises(StorageError, match=r"000001\.parquet: is part-000000-000000 by its footer, so it was renamed"):
-        write_manifest(job.output, plan, job.fingerprint, {})
+        write_manifest(job.output, plan, "digest", job.fingerprint, {})
 
 
 def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_path: Path):
@@ -78,7 +78,7 @@ def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_p
     plan = job.run()
     (Path(job.output.uri) / "part-000000-000001.parquet").write_bytes(b"")
     with pytest.raises(StorageError, match=r"part-000000-000001\.parquet: not a whole shard"):
-        write_manifest(job.output, plan, job.fingerprint, {})
+        write_manifest(job.output, plan, "digest", job.fingerprint, {})
 
 
 def test_a_shard_of_another_file_is_not_counted(tmp_path: Path):
@@ -89,14 +89,14 @@ def test_a_shard_of_another_file_is_not_counted(tmp_path: Path):
     shard = "part-000000-000000.parquet"
     (tmp_path / "out" / shard).write_bytes((tmp_path / "other" / "out" / shard).read_bytes())
     with pytest.raises(EncorpusError, match=rf"{shard}: of {theirs}, so another run wrote it; delete it and run"):
-        write_manifest(job.output, plan, job.fingerprint, {})
+        write_manifest(job.output, plan, "digest", job.fingerprint, {})
 
 
 def test_a_shard_of_another_model_is_not_counted(tmp_path: Path):
     corpus = write_parquet(tmp_path / "a.parquet", texts_of("a", 24))
     plan = FakeJob((corpus,), output_in(tmp_path), fingerprint="another").run()
     with pytest.raises(EncorpusError, match=r"part-000000-000000\.parquet: of another model or spec"):
-        write_manifest(output_in(tmp_path), plan, FINGERPRINT, {})
+        write_manifest(output_in(tmp_path), plan, "digest", FINGERPRINT, {})
 
 
 def test_a_unit_that_the_plan_does_not_have_is_not_counted(tmp_path: Path):
@@ -104,7 +104,7 @@ def test_a_unit_that_the_plan_does_not_have_is_not_counted(tmp_path: Path):
     FakeJob((corpus,), output_in(tmp_path), shard_rows=5).run()
     job = FakeJob((corpus,), output_in(tmp_path))
     with pytest.raises(EncorpusError, match=r"part-000000-000002\.parquet: no unit of the plan"):
-        write_manifest(job.output, job.prepare(), job.fingerprint, {})
+        write_manifest(job.output, job.plan_anew(corpus), "digest", job.fingerprint, {})
 
 
 def test_an_output_with_a_gap_gets_no_manifest(tmp_path: Path):
@@ -112,4 +112,4 @@ def test_an_output_with_a_gap_gets_no_manifest(tmp_path: Path):
     plan = job.run()
     (tmp_path / "out" / "part-000000-000000.parquet").unlink()
     with pytest.raises(EncorpusError, match="shards vanished while the job ran"):
-        write_manifest(job.output, plan, job.fingerprint, {})
+        write_manifest(job.output, plan, "digest", job.fingerprint, {})

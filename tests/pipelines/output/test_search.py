@@ -127,9 +127,11 @@ def test_a_vector_a_token_is_refused(tmp_path: Path):
 
 def test_shards_left_from_another_job_are_not_searched(tmp_path: Path):
     one, two = (write_parquet(tmp_path / f"{name}.parquet", texts_of(name, 25)) for name in ("a", "b"))
-    job = FakeJob((one, two), output_in(tmp_path))
+    job, other = FakeJob((one,), output_in(tmp_path)), FakeJob((one, two), output_in(tmp_path / "other"))
     job.run()
-    replace(job, inputs=(one,)).prepare()
+    other.run()
+    shard = "part-000001-000000.parquet"
+    (tmp_path / "out" / shard).write_bytes((tmp_path / "other" / "out" / shard).read_bytes())
     assert search(job.output, fake_vector("b 4"), FINGERPRINT, top=1)[0].shard.startswith("part-000000")
 
 

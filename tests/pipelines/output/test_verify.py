@@ -397,5 +397,5 @@ def test_a_smaller_plan_makes_left_over_shards_violations(tmp_path):
     two = write_json_lines(tmp_path / "b.jsonl", texts_of("b", 40))
     job = FakeJob((one, two), output_in(tmp_path))
     job.run()
-    replace(job, inputs=(one,)).prepare()
+    job.plan_anew(one)
     assert_found(job.output, "part-000001-000000", "left from another job; delete it")

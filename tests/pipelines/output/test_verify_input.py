@@ -56,7 +56,8 @@ def test_an_output_of_every_kind_of_file_is_proven(tmp_path: Path):
 def test_rows_that_are_not_the_inputs_are_found(keyed, tmp_path, change, told):
     output = copy_of(keyed.output, tmp_path)
     rewrite(output, KEYED, change)
-    write_manifest(output, load_planned(output).plan, keyed.fingerprint, {})
+    planned = load_planned(output)
+    write_manifest(output, planned.plan, planned.digest, keyed.fingerprint, {})
     assert verify(output).violations == ()
     assert any(line.startswith(KEYED) and told in line for line in lines(output))
 

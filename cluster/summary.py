@@ -1,0 +1,102 @@
+"""What a run of a job tells: at its start what there is to do, at its end what came of it."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from cluster.numbers import count, duration, size
+from cluster.progress_display import retries_told
+from pipelines.job.embed import Summary
+from pipelines.job.prepare import Prepared
+
+SHOWN_FAILURES = 5
+SHOWN_REASONS = 5
+SHOWN_FILES = 5
+ALL_EMBEDDED, FAILED, SOME_REJECTED = 0, 1, 3
+
+
+def exit_status(summary: Summary) -> int:
+    """0 all embedded, or stopped at the limit; 1 some units failed; 3 some rows or files were rejected."""
+    if summary.failures:
+        return FAILED
+    return SOME_REJECTED if summary.manifest and summary.manifest.rejects else ALL_EMBEDDED
+
+
+def plan_line(prepared: Prepared) -> str:
+    """How large the corpus is, how much of it is there, and what is to do."""
+    files = prepared.plan.live
+    size_told = size(sum(file.size for file in files))
+    line = f"{count(len(files), 'file')}, {size_told}; {count(prepared.committed, 'unit')} committed"
+    left = prepared.remaining
+    if left.nothing:
+        return line + ", nothing missing"
+    missing = [count(len(left.units), "unit")] if left.units else []
+    missing += [count(len(left.streams), "streamed file")] if left.streams else []
+    return f"{line}, {' and '.join(missing)} to do"
+
+
+def update_lines(prepared: Prepared) -> Iterator[str]:
+    """What an update takes over, and which files have vanished."""
+    changes = prepared.changes
+    parts = [count(len(changes.new), "new file")] if changes.new else []
+    parts += [f"{len(changes.changed):,} changed"] if changes.changed else []
+    if changes.vanished:
+        rows = "its rows" if len(changes.vanished) == 1 else "their rows"
+        what = f"{rows} will be removed" if prepared.job.prune else f"kept; --prune removes {rows}"
+        parts.append(f"{len(changes.vanished):,} vanished ({what})")
+    if parts:
+        yield ", ".join(parts)
+    yield from file_lines({file.uri: "vanished" for file in changes.vanished})
+
+
+def file_lines(files: Mapping[str, str]) -> Iterator[str]:
+    """A line for each of the first files, with what has become of it, and how many more there are."""
+    yield from (f"  {uri} {what}" for uri, what in list(files.items())[:SHOWN_FILES])
+    if len(files) > SHOWN_FILES:
+        yield f"  and {len(files) - SHOWN_FILES:,} more"
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """What was made, at what rate, what was rejected or failed, and what the output holds in all."""
+    progress, stats = summary.progress, summary.stats
+    if progress.rows or progress.rejects:
+        seconds = f"{duration(progress.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
+        yield f"embedded {count(progress.rows, 'row')} in {seconds}"
+        if progress.rows_per_second:
+            a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9
+            operations = f", {a_second:,.0f} GFLOP/s a worker" if stats.flop else ""
+            yield (
+                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
+                f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
+            )
+    if progress.retries:
+        yield f"  {retries_told(progress.retries)}"
+    yield from _reject_lines(summary)
+    yield from _failure_lines(summary)
+    if summary.limited:
+        yield f"{summary.output}: stopped at the limit; run the same command without --limit to do what is missing"
+    output = shlex.quote(summary.output)
+    if summary.manifest is not None:
+        whole = summary.manifest
+        held = f"{count(whole.rows, 'row')} in {count(whole.units, 'shard')}, {size(whole.bytes)}"
+        yield f"{summary.output}: complete, {held}"
+        yield f"look at it: encorpus search {output} 'a query'     prove it: encorpus verify {output}"
+
+
+def _reject_lines(summary: Summary) -> Iterator[str]:
+    whole = summary.manifest
+    if whole is not None and whole.rejects and not summary.reasons:
+        yield f"{count(whole.rejects, 'reject')} of earlier runs, kept in {summary.output}/_encorpus/rejects"
+    if summary.reasons:
+        yield f"{count(sum(summary.reasons.values()), 'reject')}, kept in {summary.output}/_encorpus/rejects:"
+        ranked = sorted(summary.reasons.items(), key=lambda item: -item[1])
+        yield from (f"  {number:,} × {reason}" for reason, number in ranked[:SHOWN_REASONS])
+        if len(ranked) > SHOWN_REASONS:
+            yield f"  and {len(ranked) - SHOWN_REASONS} more reasons"
+
+
+def _failure_lines(summary: Summary) -> Iterator[str]:
+    if summary.failures:
+        yield f"{count(len(summary.failures), 'unit')} failed; run the same command again to do what is missing:"
+        yield from (f"  {record.unit}: {record.message}" for record in summary.failures[:SHOWN_FAILURES])
+        if len(summary.failures) > SHOWN_FAILURES:
+            yield f"  and {len(summary.failures) - SHOWN_FAILURES} more"
