@@ -74,7 +74,7 @@ def commit(prepared: Prepared, unit: Unit) -> ShardInfo:
 
 
 def finish(prepared: Prepared, shards: dict[str, ShardInfo]) -> None:
-    write_manifest(prepared.output, prepared.plan, prepared.resolved.fingerprint, shards)
+    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint, shards)
 
 
 def rerun(job: Job) -> tuple[float, int]:

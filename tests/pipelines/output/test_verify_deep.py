@@ -52,7 +52,8 @@ def rewritten(job: FakeJob, folder: Path, name: str, change: Callable[[pa.Table]
     """A copy in which a shard's rows are others, and all else agrees with them."""
     output = copy_of(job.output, folder)
     rewrite(output, name, change)
-    write_manifest(output, load_planned(output).plan, FINGERPRINT, {})
+    planned = load_planned(output)
+    write_manifest(output, planned.plan, planned.digest, FINGERPRINT, {})
     return output
 
 
