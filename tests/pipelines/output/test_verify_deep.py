@@ -225,3 +225,12 @@ def test_a_damaged_shard_is_not_sampled(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:-1])
     found = deep(job)
     assert (len(found.violations), found.sampled) == (1, 0)
+
+
+def test_rows_whose_file_has_vanished_are_not_sampled(tmp_path):
+    paths = [write_parquet(tmp_path / "corpus" / f"{name}.parquet", texts_of(name, 5)) for name in "ab"]
+    job = finished(tmp_path, tmp_path / "corpus")
+    paths[0].unlink()
+    job.run(update=True)
+    found = deep(job)
+    assert (lines(found), found.rows, found.sampled) == ([], 10, 5)
