@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line as plain values, with those of `--config` where the command line says nothing.
+    """The command line as plain values, with those of `--config` where the command line says nothing; `words` are argv.
 
     Raises UsageError; `--help` and `--version` print and exit as usual.
     """
@@ -38,6 +38,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         defaults = config_defaults(arguments.config, arguments.command, commands)
         commands[arguments.command].set_defaults(**defaults)
         arguments = parser.parse_args(argv)
+    arguments.words = tuple(argv)
     return arguments
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from cluster.console import Console
 from cluster.line_display import line_display
-from cluster.numbers import count, duration
 from pipelines.job.progress import Snapshot
+from pipelines.numbers import count, duration
 
 
 class Display(Protocol):

@@ -1,17 +1,31 @@
 """What a run of a job tells: at its start what there is to do, at its end what came of it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
-from cluster.numbers import count, duration, size
 from cluster.progress_display import retries_told
 from pipelines.job.embed import Summary
 from pipelines.job.prepare import Prepared
+from pipelines.numbers import count, duration, size
 
 SHOWN_FAILURES = 5
 SHOWN_REASONS = 5
 SHOWN_FILES = 5
+STORAGE_OPTION = "--storage-option"
 ALL_EMBEDDED, FAILED, SOME_REJECTED = 0, 1, 3
+
+
+def command_told(words: Sequence[str]) -> str:
+    """The command as a shell takes it, without the values of storage options, which may be secrets."""
+    told: list[str] = []
+    for before, word in pairwise(["", *words]):
+        option, equals, pair = ("", "", word) if before == STORAGE_OPTION else word.partition("=")
+        if before == STORAGE_OPTION or (equals and option == STORAGE_OPTION):
+            told.append(f"{option}{equals}{shlex.quote(pair.partition('=')[0])}=…")
+        else:
+            told.append(shlex.quote(word))
+    return " ".join(["encorpus", *told])
 
 
 def exit_status(summary: Summary) -> int:
@@ -74,6 +88,10 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield from _failure_lines(summary)
     if summary.limited:
         yield f"{summary.output}: stopped at the limit; run the same command without --limit to do what is missing"
+    if summary.report is not None:
+        yield f"report: {summary.report}"
+    if summary.report_error is not None:
+        yield f"the report could not be written: {summary.report_error}"
     output = shlex.quote(summary.output)
     if summary.manifest is not None:
         whole = summary.manifest

@@ -4,9 +4,9 @@ import argparse
 
 from cluster.console import Console
 from cluster.job_options import storage_of
-from cluster.numbers import count
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
+from pipelines.numbers import count
 
 GENERATIONS = {"dict": "dict in, dict out", "list": "version 1: list in, list out"}
 

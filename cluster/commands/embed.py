@@ -5,7 +5,7 @@ import argparse
 from cluster.console import Console
 from cluster.job_options import job_of
 from cluster.progress_display import progress_display
-from cluster.summary import exit_status, plan_line, summary_lines, update_lines
+from cluster.summary import command_told, exit_status, plan_line, summary_lines, update_lines
 from pipelines.job.embed import embed
 from pipelines.job.prepare import Prepared
 
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 console.note(line)
             display.begin(plan_line(prepared))
 
-        summary = embed(job, begin, display)
+        summary = embed(job, begin, display, command_told(arguments.words))
     for line in summary_lines(summary):
         console.print(line)
     return exit_status(summary)

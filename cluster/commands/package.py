@@ -4,7 +4,7 @@ import argparse
 import shlex
 
 from cluster.console import Console
-from cluster.numbers import count
+from pipelines.numbers import count
 from pipelines.packager.package import package
 
 

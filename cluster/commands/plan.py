@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from cluster.console import Console
 from cluster.job_options import columns_of, encoder_of, storage_of
-from cluster.numbers import count, duration, rate, size
 from pipelines.corpus.plan import Plan, make_plan
 from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.job.cores import usable_cores
 from pipelines.job.estimate import Estimate, estimate
 from pipelines.job.sampling import KindRows, rows_by_kind, take_samples
 from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
+from pipelines.numbers import count, duration, rate, size
 
 SHOWN_BROKEN = 5
 LONGEST_BAR = 40

@@ -5,7 +5,7 @@ import shlex
 
 from cluster.console import Console
 from cluster.job_options import storage_of
-from cluster.numbers import count, size
+from pipelines.numbers import count, size
 from pipelines.output.layout import Output
 from pipelines.output.status import Status, status
 

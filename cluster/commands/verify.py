@@ -7,9 +7,9 @@ from cluster.arguments import SAMPLE_ROWS
 from cluster.console import Console
 from cluster.job_options import storage_of
 from cluster.line_display import line_display
-from cluster.numbers import count, size
 from cluster.output_encoder import load_output_encoder
 from pipelines.errors import UsageError
+from pipelines.numbers import count, size
 from pipelines.output.check_sample import Sampling
 from pipelines.output.layout import Output
 from pipelines.output.planned import load_planned

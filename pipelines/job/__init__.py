@@ -2,6 +2,6 @@
 
 The data's way, a module a step: `found` (`job` → what its output holds), `prepare` (→ plan, and what is missing),
 `tasks` (missing → tasks), `pool` (tasks → Ray Data → records), `worker` (one task: read, encode, write), `progress`
-(records → totals), `finish` (manifest, and old shards go), `embed` (all of it together). `retry` does the same for what
-was rejected.
+and `history` (records → totals, and what the report needs), `finish` (manifest, and old shards go), `report` (how the
+run was), `embed` (all of it together). `retry` does the same for what was rejected.
 """

@@ -9,16 +9,17 @@ from pipelines.encoder.stats import EncodeStats
 from pipelines.errors import EncorpusError, UsageError
 from pipelines.job.cores import usable_cores
 from pipelines.job.finish import finish
+from pipelines.job.history import History
 from pipelines.job.job import Job
 from pipelines.job.limit import first_part
 from pipelines.job.pool_size import no_larger_than, pool_size
 from pipelines.job.prepare import Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
+from pipelines.job.report import write_last_words, write_report
 from pipelines.job.tasks import tasks_for
 from pipelines.output.manifest import Manifest
 from pipelines.output.remaining import Remaining
-from pipelines.output.shard_info import ShardInfo
 
 __all__ = ["Job", "Summary", "embed"]
 
@@ -30,6 +31,7 @@ class Summary:
     manifest: the totals of the whole output; None while units are missing. reasons: rejects of this run by reason.
     failures: the units that could not be made. stats, progress: of this run. seconds_to_first_shard: from the
     start of the run, None when it wrote none. limited: whether the run stopped at its limit.
+    report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
     """
 
     output: str
@@ -41,20 +43,24 @@ class Summary:
     progress: Snapshot
     seconds_to_first_shard: float | None
     limited: bool
+    report: str | None
+    report_error: str | None
 
 
 def embed(
     job: Job,
     on_plan: Callable[[Prepared], None] = lambda prepared: None,
     on_progress: Callable[[Snapshot], None] = lambda snapshot: None,
+    command: str | None = None,
 ) -> Summary:
     """Embeds what the output lacks of the corpus. Run again after any interruption, it does what is still missing.
 
-    on_plan: called once, before the work. on_progress: called after each unit. Raises EncorpusError when the job
-    cannot start or go on; a unit that fails alone is in the summary instead.
+    on_plan: called once, before the work. on_progress: called after each unit. command: what the report should call
+    this run. Raises EncorpusError when the job cannot start or go on; a unit that fails alone is in the summary
+    instead.
     """
-    started = time.monotonic()
-    return run(prepare(job), started, on_plan, on_progress)
+    started = time.time()
+    return run(prepare(job), started, on_plan, on_progress, command)
 
 
 def run(
@@ -62,32 +68,33 @@ def run(
     started: float,
     on_plan: Callable[[Prepared], None],
     on_progress: Callable[[Snapshot], None],
+    command: str | None = None,
 ) -> Summary:
-    """Does the work of a job that is prepared, as `embed` says. started: when it began, by the monotonic clock."""
+    """Does the work of a job that is prepared, as `embed` says. started: when it began, in seconds since 1970."""
     on_plan(prepared)
     limit = prepared.job.limit
     work = prepared.remaining if limit is None else first_part(prepared.remaining, prepared.plan, limit)
     limited = work != prepared.remaining
     totals = Totals(prepared.committed, prepared.remaining.planned)
-    shards: dict[str, ShardInfo] = {}
-    first_shard: float | None = None
-    with closing(_records(prepared, work)) as records:
-        for record in records:
-            if record.outcome is Outcome.REFUSED:
-                raise UsageError(record.message)
-            if record.outcome is Outcome.FATAL:
-                raise EncorpusError(record.message)
-            totals.add(record)
-            totals.retries += prepared.job.storage.retries.take()
-            if record.shard is not None:
-                shards[record.unit] = record.shard
-                first_shard = first_shard or time.monotonic() - started
-            on_progress(totals.snapshot())
-            if limit is not None and work.streams and totals.rows >= limit:
-                limited = True
-                break
-    manifest = None if totals.failures or limited else finish(prepared, shards)
-    totals.retries += prepared.job.storage.retries.take()
+    history = History(totals, prepared.resolved.max_tokens, started)
+    retries = prepared.job.storage.retries
+    try:
+        with closing(_records(prepared, work, history)) as records:
+            for record in records:
+                _require_going_on(record)
+                history.add(record)
+                totals.retries += retries.take()
+                on_progress(totals.snapshot())
+                if limit is not None and work.streams and totals.rows >= limit:
+                    limited = True
+                    break
+        manifest = None if totals.failures or limited else finish(prepared, history.shards)
+        totals.retries += retries.take()
+    except BaseException as error:
+        if not history.empty:
+            write_last_words(prepared, history, command, error)
+        raise
+    report_error = None if history.empty else write_report(prepared, history, command, manifest)
     return Summary(
         output=prepared.job.output,
         fingerprint=prepared.resolved.fingerprint,
@@ -95,14 +102,24 @@ def run(
         reasons=dict(totals.reasons),
         failures=tuple(totals.failures.values()),
         stats=totals.stats,
-        progress=totals.snapshot(),
-        seconds_to_first_shard=first_shard,
+        progress=history.progress(),
+        seconds_to_first_shard=history.seconds_to_first_shard,
         limited=limited,
+        report=None if history.empty or report_error else prepared.output.report_uri,
+        report_error=report_error,
     )
 
 
-def _records(prepared: Prepared, work: Remaining) -> Generator[Record]:
-    """The records of what is to be done; starts Ray only when something is."""
+def _require_going_on(record: Record) -> None:
+    """Raises what a record says that ends the whole job."""
+    if record.outcome is Outcome.REFUSED:
+        raise UsageError(record.message)
+    if record.outcome is Outcome.FATAL:
+        raise EncorpusError(record.message)
+
+
+def _records(prepared: Prepared, work: Remaining, history: History) -> Generator[Record]:
+    """The records of what is to be done; starts Ray only when something is, and notes the pool's size."""
     if work.nothing:
         return
     # Ray takes seconds to import, and a job that is done already needs none.
@@ -125,4 +142,6 @@ def _records(prepared: Prepared, work: Remaining) -> Generator[Record]:
             threads=None if asked.gpus_per_worker else asked.cpus_per_worker,
             again=prepared.again,
         )
-        yield from run_tasks(tasks, order, no_larger_than(asked, len(tasks)))
+        size = no_larger_than(asked, len(tasks))
+        history.pool = size.least, size.most
+        yield from run_tasks(tasks, order, size)

@@ -54,14 +54,15 @@ class Totals:
         self._done: set[str] = set()
         self._first: tuple[float, int, int, int] | None = None
 
-    def add(self, record: Record) -> None:
-        """Counts one record. Of a unit that two workers did, the first one counts, and success before failure."""
+    def add(self, record: Record) -> bool:
+        """Counts one record, unless its unit is done. Of a unit that two workers did, the first one counts, and success
+        before failure. Tells whether the record counts."""
         self.retries += record.retries
         if record.unit in self._done:
-            return
+            return False
         if record.outcome is not Outcome.DONE or record.shard is None:
             self.failures[record.unit] = record
-            return
+            return True
         self._done.add(record.unit)
         self.failures.pop(record.unit, None)
         self.done += 1
@@ -72,6 +73,7 @@ class Totals:
         self.reasons.update(record.reasons)
         if self._first is None:
             self._first = (self.clock(), self.done, self.rows, self.tokens)
+        return True
 
     def snapshot(self) -> Snapshot:
         """Where the job is now."""

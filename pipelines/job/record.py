@@ -28,7 +28,8 @@ class Outcome(StrEnum):
 class Record:
     """unit: its name; what was being read where no unit was reached; empty for a worker that could not load.
     shard: what the footer says, when done. reasons: rejects by reason. retries: of storage, by this unit's worker since
-    its last record."""
+    its last record. lengths: rows by their tokens, as `length_counts` gives them. worker: host and process. started:
+    seconds since 1970, by the worker's clock; seconds: from then to the unit's end."""
 
     unit: str
     outcome: Outcome
@@ -37,6 +38,10 @@ class Record:
     stats: EncodeStats = EncodeStats()
     reasons: Mapping[str, int] = field(default_factory=dict)
     retries: int = 0
+    lengths: tuple[int, ...] = ()
+    worker: str = ""
+    started: float = 0.0
+    seconds: float = 0.0
 
 
 PARCEL_SECONDS = 1.0
@@ -68,4 +73,6 @@ def records_of(table: pa.Table) -> Iterator[Record]:
         plain = json.loads(text)
         shard = ShardInfo(**plain.pop("shard")) if plain["shard"] else plain.pop("shard")
         stats = EncodeStats(**plain.pop("stats"))
-        yield Record(**{**plain, "outcome": Outcome(plain["outcome"]), "shard": shard, "stats": stats})
+        lengths = tuple(plain.pop("lengths"))
+        outcome = Outcome(plain.pop("outcome"))
+        yield Record(**plain, outcome=outcome, shard=shard, stats=stats, lengths=lengths)

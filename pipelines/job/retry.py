@@ -46,19 +46,20 @@ def retry(
     job: Job,
     on_plan: Callable[[Prepared], None] = lambda prepared: None,
     on_progress: Callable[[Snapshot], None] = lambda snapshot: None,
+    command: str | None = None,
 ) -> Retried:
     """Embeds the rejected rows of an output again, and whatever else an interrupted run left missing.
 
     job: what the output was made with. Files with rejects that changed, or can be read now, are planned anew under new
-    numbers; of the others, the units with rejects are made again. on_plan, on_progress: as for `embed`.
+    numbers; of the others, the units with rejects are made again. on_plan, on_progress, command: as for `embed`.
 
     Raises UsageError when there is no output of encorpus, EncorpusError when the job cannot start or go on.
     """
-    started = time.monotonic()
+    started = time.time()
     due = due_again(look_for(job))
     if due is None:
         return Retried({}, {}, {}, None)
-    summary = run(due.prepared, started, on_plan, on_progress)
+    summary = run(due.prepared, started, on_plan, on_progress, command)
     return Retried(due.rejects, _rejects_now(due.prepared.output), due.untouched, summary)
 
 

@@ -25,6 +25,7 @@ from pipelines.errors import EncorpusError, InputChangedError, StorageFullError,
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import ENDED, LATE_SECONDS, MOST_DEATHS, Late, Ledger
+from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record, parcels, record_table
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
@@ -85,14 +86,23 @@ class EmbedWorker:
         if task.file is None:
             return self._late_units()
         file = self._plan.files[task.file]
-        return self._stream(file, task) if file.streamed else self._run(file, task.slices)
+        return self._timed(self._stream(file, task) if file.streamed else self._run(file, task.slices))
 
-    def _run(self, file: CorpusFile, slices: Sequence[int]) -> Iterator[Record]:
-        """Units of a file that is cut, one after the other."""
+    def _timed(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The records with this worker's name, and when and how long it worked on each."""
+        while True:
+            started, clock = time.time(), time.monotonic()
+            record = next(records, None)
+            if record is None:
+                return
+            yield replace(record, worker=self._name, started=started, seconds=time.monotonic() - clock)
+
+    def _run(self, file: CorpusFile, slices: Sequence[int], again: bool = False) -> Iterator[Record]:
+        """Units of a file that is cut, one after the other. again: though another worker has begun them."""
         with self._reader(file) as reader:
             for number in slices:
                 unit = Unit(file.number, number)
-                yield self._attempt(unit, partial(self._read_and_embed, reader, unit))
+                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), again)
 
     def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
@@ -124,8 +134,7 @@ class EmbedWorker:
             if unit is Late.NOT_YET:
                 time.sleep(POLL_SECONDS)
                 continue
-            with self._reader(self._plan.files[unit.file]) as reader:
-                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), again=True)
+            yield from self._timed(self._run(self._plan.files[unit.file], (unit.slice,), again=True))
             self._ledger.end(unit.name)
 
     def _attempt(self, unit: Unit, work: Callable[[], Record], again: bool = False) -> Record:
@@ -198,6 +207,7 @@ class EmbedWorker:
             shard=shard,
             stats=encoded.stats,
             reasons=dict(Counter(embedded.rows.rejects["reason"].to_pylist())),
+            lengths=length_counts(embedded.tokens, self._encoder.resolved.max_tokens),
         )
 
 

@@ -47,6 +47,11 @@ class Output:
         return self.storage.join(self.state_uri, "manifest.json")
 
     @property
+    def report_uri(self) -> str:
+        """report.html."""
+        return self.storage.join(self.state_uri, "report.html")
+
+    @property
     def rejects_folder(self) -> str:
         """The folder of rejects files."""
         return self.storage.join(self.state_uri, "rejects")

@@ -108,7 +108,7 @@ class NoEncoder:
     def __init__(self, order: WorkOrder) -> None:
         self.dimension = DIMENSION
         self.fingerprint = order.fingerprint
-        self.resolved = SimpleNamespace(spec=order.encoder)
+        self.resolved = SimpleNamespace(spec=order.encoder, max_tokens=order.encoder.max_tokens)
         self._vectors = made_up_vectors(2 * UNIT_ROWS)
 
     def tokenize(self, texts: list[str]) -> SimpleNamespace:

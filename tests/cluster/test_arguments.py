@@ -46,8 +46,10 @@ SAID_IN_A_FILE = [
 
 
 def parsed(*words, command="embed"):
-    """The plain values of a command line with one input."""
-    return vars(parse([command, "corpus", *words]))
+    """The plain values of a command line with one input, without its words."""
+    values = vars(parse([command, "corpus", *words]))
+    assert values.pop("words") == (command, "corpus", *words)
+    return values
 
 
 def refusal(*words, command="embed"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.numbers import size
+from pipelines.numbers import size
 from tests.cluster.command_line import encorpus, encorpus_process
 from tests.cluster.small_outputs import (
     MAX_TOKENS,
@@ -64,6 +64,14 @@ def test_the_summary_counts_rows_rejects_by_reason_and_shards(mixed):
 def test_the_summary_says_what_to_do_next(mixed):
     look, prove = f"encorpus search {mixed.output} 'a query'", f"encorpus verify {mixed.output}"
     assert mixed.finished.out.splitlines()[-1] == f"look at it: {look}     prove it: {prove}"
+
+
+def test_the_summary_says_where_the_report_is(mixed):
+    assert mixed.finished.out.splitlines()[-3] == f"report: {mixed.output}/_encorpus/report.html"
+
+
+def test_a_rerun_with_nothing_to_do_says_nothing_of_a_report(mixed):
+    assert "report:" not in mixed.again().out
 
 
 def test_the_summary_says_nothing_of_rejects_where_there_are_none(clean):

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.numbers import size
 from pipelines.job import estimate, shard_rows
+from pipelines.numbers import size
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import MAX_TOKENS, ROWS, content_of, rows_of, write_parquet
 from tests.tiny_model import WIDTH

@@ -3,7 +3,7 @@
 import pyarrow.dataset as ds
 import pytest
 
-from cluster.numbers import size
+from pipelines.numbers import size
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import ROWS, embed, text_of
 from tests.tiny_model import WIDTH

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from cluster.numbers import size
+from pipelines.numbers import size
 from tests.cluster.command_line import encorpus
 from tests.cluster.small_outputs import content_of, put_back
 from tests.tiny_model import package_tiny_model

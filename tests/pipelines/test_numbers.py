@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.numbers import count, duration, rate, size
+from pipelines.numbers import count, duration, rate, size
 
 
 @pytest.mark.parametrize(

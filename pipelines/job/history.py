@@ -1,0 +1,115 @@
+"""A run's records, folded as they come: totals, the shards made, and what the report needs in a bounded size."""
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.job.lengths import BINS, bin_width
+from pipelines.job.progress import Snapshot, Totals
+from pipelines.job.record import Record
+from pipelines.job.timeline import Timeline
+from pipelines.output.shard_info import ShardInfo
+from pipelines.report.run_report import Lengths, OverTime, SlowUnit
+
+SLOWEST = 10
+REASONS = 20
+
+
+class History:
+    """Give it every record as it comes.
+
+    A worker's clock may differ from this machine's: nothing that it tells is taken to be before the run or after now.
+    """
+
+    def __init__(self, totals: Totals, max_tokens: int, started: float, clock: Callable[[], float] = time.time) -> None:
+        """max_tokens: where texts are cut. started: when the run began, by the clock: seconds since 1970."""
+        self.totals = totals
+        self.shards: dict[str, ShardInfo] = {}
+        self._last = totals.snapshot()
+        self.seconds_to_first_shard: float | None = None
+        self.started = started
+        # The least and the most workers of the pool; told when that is known.
+        self.pool: tuple[int, int] = (1, 1)
+        self.bytes = 0
+        self._clock = clock
+        self._max_tokens = max_tokens
+        self._timeline = Timeline(series=6)
+        self._workers: dict[str, int] = {}
+        self._lengths = np.zeros(BINS, np.int64)
+        self._truncated = 0
+        self._slowest: list[tuple[float, int, SlowUnit]] = []
+        self._order = itertools.count()
+        self._rejected: dict[str, tuple[int, str]] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return max(self._clock() - self.started, 0.0)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no unit has come to an end yet, good or bad."""
+        return not self.totals.done and not self.totals.failures
+
+    def add(self, record: Record) -> None:
+        """Folds the record of a unit that came to its end, each unit once."""
+        if record.shard is not None:
+            # Of two workers that did a unit, the last one wrote what is there.
+            self.shards[record.unit] = record.shard
+        if not self.totals.add(record):
+            return
+        self._last = self.totals.snapshot()
+        self._note_time(record)
+        if record.shard is not None:
+            self._note_shard(record, record.shard)
+
+    def progress(self) -> Snapshot:
+        """How far the run is now; its rates are those up to the last record, whatever took time since."""
+        return replace(self._last, seconds=self.totals.snapshot().seconds)
+
+    def over_time(self) -> OverTime:
+        """The run so far."""
+        seconds = self.seconds
+        amounts, workers = self._timeline.until(seconds)
+        return OverTime(seconds, self._timeline.width, *amounts, workers=workers)
+
+    def lengths(self) -> Lengths:
+        """Rows by their tokens; without the empty bins at the end."""
+        counts = np.trim_zeros(self._lengths, "b").tolist()
+        return Lengths(bin_width(self._max_tokens), tuple(counts), self._truncated, self._max_tokens)
+
+    def slowest(self) -> tuple[SlowUnit, ...]:
+        """The slowest units, the slowest first."""
+        return tuple(unit for _, _, unit in sorted(self._slowest, key=lambda item: (-item[0], item[1])))
+
+    def rejecting_units(self) -> Mapping[str, str]:
+        """For some of the reasons, the name of the unit that rejected most rows for it."""
+        return {reason: unit for reason, (_, unit) in self._rejected.items()}
+
+    def _note_time(self, record: Record) -> None:
+        now = self.seconds
+        stop = min(max(record.started + record.seconds - self.started, 0.0), now)
+        start = max(stop - record.seconds, 0.0)
+        rows, tokens = (record.shard.rows, record.shard.tokens) if record.shard else (0, 0)
+        stats = record.stats
+        worker = self._workers.setdefault(record.worker, len(self._workers))
+        amounts = (rows, tokens, stats.tokens, stats.padded_tokens, stats.seconds, record.retries)
+        self._timeline.add(start, stop, worker, amounts)
+
+    def _note_shard(self, record: Record, shard: ShardInfo) -> None:
+        if self.seconds_to_first_shard is None:
+            self.seconds_to_first_shard = self.seconds
+        self.bytes += shard.bytes
+        self._truncated += shard.truncated
+        self._lengths[: len(record.lengths)] += np.array(record.lengths, np.int64)
+        unit = SlowUnit(record.unit, shard.file, record.seconds, record.stats.seconds, shard.rows, shard.tokens)
+        keep = heapq.heappush if len(self._slowest) < SLOWEST else heapq.heappushpop
+        keep(self._slowest, (record.seconds, next(self._order), unit))
+        for reason, rows in record.reasons.items():
+            known = reason in self._rejected or len(self._rejected) < REASONS
+            if known and rows > self._rejected.get(reason, (0, ""))[0]:
+                self._rejected[reason] = rows, record.unit

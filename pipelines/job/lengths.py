@@ -1,0 +1,16 @@
+"""A unit's rows counted by their tokens, small enough for its record."""
+
+import numpy as np
+
+BINS = 64
+
+
+def bin_width(max_tokens: int) -> int:
+    """How many token counts a bin holds, where texts are cut at `max_tokens`: at most BINS bins of one width."""
+    return -(-max_tokens // BINS)
+
+
+def length_counts(tokens: np.ndarray, max_tokens: int) -> tuple[int, ...]:
+    """Rows in each bin, up to the longest row's. tokens: int32 [n], each 1 to max_tokens; bin k is of the token
+    counts k × width + 1 to (k + 1) × width."""
+    return tuple(np.bincount((np.maximum(tokens, 1) - 1) // bin_width(max_tokens)).tolist())
