@@ -57,10 +57,9 @@ class History:
 
     def add(self, record: Record) -> None:
         """Folds the record of a unit that came to its end, each unit once."""
-        if record.shard is not None:
-            # Of two workers that did a unit, the last one wrote what is there.
-            self.shards[record.unit] = record.shard
         if not self.totals.add(record):
+            # Which of two workers' shards is there, its footer tells.
+            self.shards.pop(record.unit, None)
             return
         self._last = self.totals.snapshot()
         self._note_time(record)
@@ -103,6 +102,7 @@ class History:
     def _note_shard(self, record: Record, shard: ShardInfo) -> None:
         if self.seconds_to_first_shard is None:
             self.seconds_to_first_shard = self.seconds
+        self.shards[record.unit] = shard
         self.bytes += shard.bytes
         self._truncated += shard.truncated
         self._lengths[: len(record.lengths)] += np.array(record.lengths, np.int64)

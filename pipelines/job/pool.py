@@ -14,7 +14,7 @@ from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
 from pipelines.job.ledger import LATE_SECONDS, RemoteLedger, UnitLedger
 from pipelines.job.pool_size import PoolSize
-from pipelines.job.record import Record, records_of
+from pipelines.job.record import Outcome, Record, records_of
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
@@ -50,15 +50,19 @@ def run_tasks(
 ) -> Iterator[Record]:
     """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
 
-    A unit that is late is given to a second worker, so it may have two records. Where all units are known, the end is
-    when each has one, whatever a stuck worker still holds. late_seconds: as in UnitLedger.
+    A unit that is late is given to a second worker, so it may have two records. The end is when all units have one,
+    and all stripes are read, whatever a stuck worker still holds. late_seconds: as in UnitLedger.
 
     Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
     """
     units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
-    if units and size.most > 1:
+    in_flight = tasks_in_flight(len(tasks), size)
+    left = {unit.name for unit in units} | {task.name for task in tasks if not task.slices}
+    # What replaces a shard is not done twice: nobody could tell the new one from the old.
+    shared = [unit for unit in units if unit not in order.again]
+    if shared and size.most > 1:
         tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.most)]
-    # Counts are lost with the ledger, and nothing else: the workers go on with a new one.
+    # Counts are lost with the ledger, and nothing that is committed: the workers go on with a new one.
     ledger = ray.remote(UnitLedger).options(
         num_cpus=0, scheduling_strategy=_beside_the_driver(), max_restarts=-1, max_task_retries=-1
     )
@@ -67,7 +71,7 @@ def run_tasks(
     with DataContext.current(_context()):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
-            fn_constructor_args=(order, RemoteLedger(ledger.remote(units, late_seconds))),
+            fn_constructor_args=(order, RemoteLedger(ledger.remote(shared, late_seconds))),
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
@@ -76,18 +80,17 @@ def run_tasks(
                 min_size=size.least,
                 max_size=size.most,
                 max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-                max_tasks_in_flight_per_actor=tasks_in_flight(len(tasks), size),
+                max_tasks_in_flight_per_actor=in_flight,
                 enable_true_multi_threading=True,
             ),
         )
-    left = {unit.name for unit in units}
-    streams = any(task.file is not None and not task.slices for task in tasks)
     try:
         for table in _as_they_come(dataset):
             for record in records_of(table):
                 left.discard(record.unit)
-                yield record
-            if not left and not streams:
+                if record.outcome is not Outcome.ENDED:
+                    yield record
+            if not left:
                 return
     except RayError as error:
         cause = getattr(error, "cause", None) or error

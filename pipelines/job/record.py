@@ -15,13 +15,15 @@ from pipelines.output.shard_info import ShardInfo
 
 class Outcome(StrEnum):
     """done: its shard is committed. failed: this unit could not be made, the others can. set_aside: it killed its
-    worker too often. fatal: the job cannot go on, whatever the unit. refused: nor could it ever as it was asked for."""
+    worker too often. fatal: the job cannot go on, whatever the unit. refused: nor could it ever as it was asked for.
+    ended: no unit, but a stripe of a streamed file has no more of them."""
 
     DONE = "done"
     FAILED = "failed"
     SET_ASIDE = "set aside"
     FATAL = "fatal"
     REFUSED = "refused"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,17 @@ def record_table(records: Sequence[Record]) -> pa.Table:
     return pa.table({"record": [json.dumps(asdict(record)) for record in records]}, schema=RECORD_SCHEMA)
 
 
-def parcels(records: Iterable[Record], clock: Callable[[], float] = time.monotonic) -> Iterator[list[Record]]:
-    """The records, those of quick units several together: each parcel costs Ray and the driver some milliseconds."""
+def parcels(records: Iterable[Record | None], clock: Callable[[], float] = time.monotonic) -> Iterator[list[Record]]:
+    """The records, those of quick units several together: each parcel costs Ray and the driver some milliseconds.
+
+    None among them says that no record is to be waited for.
+    """
     waiting: list[Record] = []
     sent = -math.inf
     for record in records:
-        waiting.append(record)
-        if clock() - sent >= PARCEL_SECONDS:
+        if record is not None:
+            waiting.append(record)
+        if waiting and (record is None or clock() - sent >= PARCEL_SECONDS):
             yield waiting
             waiting, sent = [], clock()
     if waiting:

@@ -32,6 +32,11 @@ class Task:
     stripes: int = 1
     done: tuple[int, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Of a stripe: what its end is told by."""
+        return f"stripe {self.stripe} of {self.stripes} of file {self.file}"
+
 
 TASK_SCHEMA = pa.schema(
     [

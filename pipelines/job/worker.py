@@ -24,7 +24,7 @@ from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
-from pipelines.job.ledger import ENDED, LATE_SECONDS, MOST_DEATHS, Late, Ledger
+from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Begun, Ledger
 from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record, parcels, record_table
 from pipelines.job.tasks import Task, tasks_of
@@ -70,10 +70,12 @@ class EmbedWorker:
             yield record_table([self._broken])
             return
         for task in tasks_of(table):
-            yield from map(record_table, parcels(map(self._with_retries, self._records(task))))
+            for parcel in parcels(map(self._with_retries, self._records(task))):
+                yield record_table(parcel)
+                self._ledger.delivered([record.unit for record in parcel])
 
-    def _with_retries(self, record: Record) -> Record:
-        return replace(record, retries=self._order.storage.retries.take())
+    def _with_retries(self, record: Record | None) -> Record | None:
+        return record and replace(record, retries=self._order.storage.retries.take())
 
     def _load_plan(self) -> Plan:
         data = self._order.storage.read_bytes(self._output.plan_uri)
@@ -81,7 +83,7 @@ class EmbedWorker:
             raise EncorpusError(f"{self._output.plan_uri}: another run has changed it; run the same command again")
         return plan_from_bytes(data)
 
-    def _records(self, task: Task) -> Iterator[Record]:
+    def _records(self, task: Task) -> Iterator[Record | None]:
         """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
         if task.file is None:
             return self._late_units()
@@ -97,12 +99,12 @@ class EmbedWorker:
                 return
             yield replace(record, worker=self._name, started=started, seconds=time.monotonic() - clock)
 
-    def _run(self, file: CorpusFile, slices: Sequence[int], again: bool = False) -> Iterator[Record]:
-        """Units of a file that is cut, one after the other. again: though another worker has begun them."""
+    def _run(self, file: CorpusFile, slices: Sequence[int], late_copy: bool = False) -> Iterator[Record]:
+        """Units of a file that is cut, one after the other. late_copy: though another worker has them too."""
         with self._reader(file) as reader:
             for number in slices:
                 unit = Unit(file.number, number)
-                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), again)
+                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), late_copy)
 
     def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
@@ -118,68 +120,79 @@ class EmbedWorker:
         for number in itertools.count():
             reading = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes})"
             try:
-                rows = self._in_turn(f"{reading}, slice {number}", lambda ended: next(slices, None))
+                rows = self._in_turn(f"{reading}, slice {number}", lambda begun: next(slices, None))
             except Exception as error:
                 yield _failure(reading, error)
-                return
+                break
             if rows is None:
-                return
+                break
             yield self._attempt(rows.unit, partial(self._embed, rows))
             del rows  # or two slices would be in memory while the next is read
+        yield Record(task.name, Outcome.ENDED)
 
-    def _late_units(self) -> Iterator[Record]:
-        """What other workers are late with, as long as there may be any."""
+    def _late_units(self) -> Iterator[Record | None]:
+        """What other workers are late with, as long as there may be any; None while there is not."""
         idle_since = time.monotonic()
-        while (unit := self._ledger.late(self._name, time.monotonic() - idle_since)) is not Late.NEVER:
-            if unit is Late.NOT_YET:
+        while self._ledger.unfinished():
+            copy = self._ledger.late(self._name, time.monotonic() - idle_since)
+            if copy is None:
+                yield None
                 time.sleep(POLL_SECONDS)
                 continue
-            yield from self._timed(self._run(self._plan.files[unit.file], (unit.slice,), again=True))
-            self._ledger.end(unit.name)
+            file = self._plan.files[copy.unit.file]
+            for record in self._timed(self._run(file, (copy.unit.slice,), late_copy=True)):
+                # Where a copy fails, the unit's own worker may not.
+                if record.outcome is Outcome.DONE or copy.last:
+                    yield record
+            idle_since = time.monotonic()
 
-    def _attempt(self, unit: Unit, work: Callable[[], Record], again: bool = False) -> Record:
-        """Does a unit's work in its turn, unless it is done; a failure becomes its record."""
-        name = f"{unit.name} again" if again else unit.name
+    def _attempt(self, unit: Unit, work: Callable[[bool], Record], late_copy: bool = False) -> Record:
+        """Does a unit's work in its turn, unless it is done; a failure becomes its record.
+
+        work: told whether another worker has the unit too.
+        """
+
+        def unless_done(begun: Begun) -> Record:
+            return (begun.done and self._committed(unit)) or work(begun.shared or late_copy)
+
         try:
-            return self._in_turn(name, lambda ended: ((ended or again) and self._committed(unit)) or work())
+            return self._in_turn(f"{unit.name} again" if late_copy else unit.name, unless_done)
         except Exception as error:
             return _failure(unit.name, error)
 
-    def _in_turn(self, name: str, work: Callable[[bool], Result]) -> Result:
-        """Does what might kill the worker, told whether it has come to an end before.
+    def _in_turn(self, name: str, work: Callable[[Begun], Result]) -> Result:
+        """Does what might kill the worker. What was in a worker that died is done alone.
 
-        What was in a worker that died is done alone. Raises DeadlyError for what too many workers died of.
+        Raises DeadlyError for what too many workers died of.
         """
         with self._turns.shared():
-            deaths = self._ledger.begin(name, self._name)
-            if deaths <= 0:
-                return self._ending(name, partial(work, deaths == ENDED))
-        if deaths >= MOST_DEATHS:
+            begun = self._ledger.begin(name, self._name)
+            if not begun.deaths:
+                return self._ending(name, partial(work, begun))
+        if begun.deaths >= MOST_DEATHS:
             raise DeadlyError(f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
         with self._turns.alone():
-            self._ledger.begin(name, self._name, alone=True)
-            return self._ending(name, partial(work, False))
+            return self._ending(name, partial(work, self._ledger.begin(name, self._name, alone=True)))
 
     def _ending(self, name: str, work: Callable[[], Result]) -> Result:
+        done = False
         try:
-            return work()
+            result = work()
+            done = True
         finally:
-            self._ledger.end(name)
+            self._ledger.end(name, done)
+        return result
 
     def _reader(self, file: CorpusFile) -> SliceReader:
         return SliceReader(self._plan, file, self._order.columns, self._order.storage)
 
-    def _read_and_embed(self, reader: SliceReader, unit: Unit) -> Record:
+    def _read_and_embed(self, reader: SliceReader, unit: Unit, shared: bool) -> Record:
         started = time.monotonic()
         rows = reader.read(unit.slice)
-        # A reader that was stuck may come back long after another worker has done the unit.
-        overdue = time.monotonic() - started > LATE_SECONDS
-        return (overdue and self._committed(unit)) or self._embed(rows)
+        return self._embed(rows, shared, started)
 
     def _committed(self, unit: Unit) -> Record | None:
-        """The record of a unit that is there already, from before a worker's death."""
-        if unit in self._order.again:
-            return None  # The shard that is there may be the one to be replaced.
+        """The record of a unit that another attempt of this run has committed, if it is there."""
         uri = self._output.shard_uri(unit)
         if not self._order.storage.exists(uri):
             return None
@@ -188,8 +201,20 @@ class EmbedWorker:
             return None
         return Record(unit.name, Outcome.DONE, shard=info)
 
-    def _embed(self, rows: UnitRows) -> Record:
-        """Tokenise, encode, write. The commit is the last thing done."""
+    def _committed_elsewhere(self, unit: Unit) -> Record | None:
+        """What another worker that has the unit too committed, or is about to; None where this one is to do it."""
+        me = f"{self._name}:{threading.get_ident()}"
+        while not self._ledger.claim(unit.name, me):
+            if found := self._committed(unit):
+                return found
+            time.sleep(POLL_SECONDS)
+        return self._committed(unit)
+
+    def _embed(self, rows: UnitRows, shared: bool, started: float | None = None) -> Record:
+        """Tokenise, encode, write. The commit is the last thing done.
+
+        shared: whether another worker has the unit too. It may have been given one since, if this one started long ago.
+        """
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
         tokens = self._encoder.tokenize(text.as_py() for text in rows.table["text"])
@@ -200,6 +225,9 @@ class EmbedWorker:
         if embedded.rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
         again = rows.unit in self._order.again
+        overdue = started is not None and time.monotonic() - started > LATE_SECONDS
+        if (shared or overdue) and not again and (found := self._committed_elsewhere(rows.unit)):
+            return found
         shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder, again)
         return Record(
             unit=rows.unit.name,

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import resolve_spec
-from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Late, UnitLedger
+from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Copy, UnitLedger
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, records_of
 from pipelines.job.tasks import Task, task_table
@@ -29,7 +29,9 @@ def prepared(tiny_model, tmp_path):
 
 
 def records(worker: EmbedWorker, *tasks: Task):
-    return [record for task in tasks for table in worker(task_table(task)) for record in records_of(table)]
+    """The records of units."""
+    every = [record for task in tasks for table in worker(task_table(task)) for record in records_of(table)]
+    return [record for record in every if record.outcome is not Outcome.ENDED]
 
 
 def worker_of(prepared, ledger=None, **changes) -> EmbedWorker:
@@ -142,9 +144,9 @@ def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepar
     ledger.begin("part-000000-000000", "a stuck worker")
     clock.now = 2 * LATE_SECONDS
     worker = worker_of(prepared, PatientLedger(ledger))
-    assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000000", "part-000000-000001"]
+    assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000001", "part-000000-000000"]
     assert len(shards_of(tmp_path / "out")) == 2
-    assert ledger.late("anybody", 2 * LATE_SECONDS) is Late.NEVER
+    assert not ledger.unfinished()
 
 
 def test_what_was_done_elsewhere_meanwhile_is_not_encoded_again(prepared):
@@ -166,8 +168,21 @@ class PatientLedger(UnitLedger):
     """A ledger that takes every asker for one that has waited long."""
 
     def __init__(self, ledger: UnitLedger) -> None:
-        self.begin, self.end = ledger.begin, ledger.end
-        self.late = lambda worker, idle: ledger.late(worker, math.inf)
+        self.__dict__ |= vars(ledger)
+
+    def late(self, worker: str, idle: float) -> Copy | None:
+        return super().late(worker, math.inf)
+
+
+def test_a_worker_that_comes_too_late_leaves_the_other_ones_shard(prepared, tmp_path):
+    ledger = UnitLedger([Unit(0, 0)])
+    (first,) = records(worker_of(prepared, ledger), Task(0, (0,)))
+    before = shards_of(tmp_path / "out")
+    ledger = UnitLedger([Unit(0, 0)])
+    ledger.late("the other one", math.inf)
+    ledger.claim("part-000000-000000", "the other one")
+    (late,) = records(worker_of(prepared, ledger), Task(0, (0,)))
+    assert (late.shard, shards_of(tmp_path / "out")) == (first.shard, before)
 
 
 def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
