@@ -68,6 +68,15 @@ def of_tokens(request, tmp_path_factory):
     return made(tmp_path_factory.mktemp("tokens"), dtype=request.param, pooling="sequence")
 
 
+@pytest.fixture(scope="module")
+def of_bits(tmp_path_factory):
+    """The same with a bit a number."""
+    folder = tmp_path_factory.mktemp("bits")
+    job = FakeJob(mixed_corpus(folder / "corpus"), output_in(folder), dtype="binary")
+    job.run()
+    return job
+
+
 def made(folder, **options):
     job = Job(mixed_corpus(folder / "corpus"), output_in(folder), **options)
     job.run()
@@ -100,12 +109,25 @@ def assert_hits(hits, due, dtype):
 
 
 def test_every_recipe_of_the_page_is_tested():
-    assert recipes().keys() == {*NEAREST, *NEAREST_OF_TOKENS, "query", "manifest", "object-store"}
+    assert recipes().keys() == {*NEAREST, *NEAREST_OF_TOKENS, "faiss-binary", "query", "manifest", "object-store"}
 
 
 @pytest.mark.parametrize("recipe", NEAREST)
 def test_a_recipe_finds_the_nearest_rows(recipe, job):
     assert_hits(run(recipe, OUTPUT=job.output.uri, query=QUERY)["hits"], expected(job), job.dtype)
+
+
+def test_the_recipe_for_bits_finds_the_nearest_rows(of_bits):
+    hits = run("faiss-binary", OUTPUT=of_bits.output.uri, query=QUERY)["hits"]
+    scores = {hit.id: hit.score for hit in search(of_bits.output, QUERY, FINGERPRINT, top=rows_of(of_bits))}
+    assert [score for _, score in hits] == pytest.approx(sorted(scores.values(), reverse=True)[:5])
+    assert [score for _, score in hits] == pytest.approx([scores[row_id] for row_id, _ in hits])
+
+
+@pytest.mark.parametrize("recipe", ["pyarrow", "faiss", "duckdb", "polars"])
+def test_a_recipe_for_numbers_finds_nothing_among_bits(recipe, of_bits):
+    with pytest.raises((ValueError, AssertionError, duckdb.Error, pl.exceptions.PolarsError)):
+        run(recipe, OUTPUT=of_bits.output.uri, query=QUERY)
 
 
 @pytest.mark.parametrize("recipe", NEAREST_OF_TOKENS)
