@@ -141,7 +141,7 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
         "--shard-rows",
         type=_count,
         metavar="N",
-        help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs, at most 250 with a vector a token; "
+        help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs, about 250 or fewer with a vector a token; "
         "in a rerun, as before)",
     )
     _storage_option(corpus)

@@ -8,7 +8,8 @@ from pipelines.output.quantized import vector_bytes
 CPU_SHARD_ROWS = 1000
 GPU_SHARD_ROWS = 50_000
 
-# With a vector a token, a unit has so many rows, or as many as are not larger than this when all are of full length.
+# With a vector a token, a unit has about so many rows, or as many as a worker holds in this when all are of full length:
+# whatever they are stored in, until then they are as the encoder gives them.
 SEQUENCE_SHARD_ROWS = 250
 SEQUENCE_SHARD_BYTES = 256 << 20
 
@@ -18,13 +19,13 @@ WIDE_ROW_BYTES = DEFAULT_MAX_TOKENS * vector_bytes(WIDE, "float32")
 
 
 def default_shard_rows(pooling: str | None, gpus_per_worker: float, sequence_bytes: int = WIDE_ROW_BYTES) -> int:
-    """Rows of a unit, about. sequence_bytes: of the vectors of one row's tokens at full length."""
+    """Rows of a unit, about. sequence_bytes: of the vectors of one row's tokens at full length, as encoded."""
     if pooling == "sequence":
         return min(SEQUENCE_SHARD_ROWS, max(1, SEQUENCE_SHARD_BYTES // sequence_bytes))
     return GPU_SHARD_ROWS if gpus_per_worker else CPU_SHARD_ROWS
 
 
 def sequence_bytes(resolved: ResolvedSpec) -> int:
-    """The bytes of the vectors of one row's tokens at full length."""
+    """The bytes of the vectors of one row's tokens at full length, as encoded."""
     width = sequence_width(resolved.model_folder) or WIDE
-    return resolved.max_tokens * vector_bytes(width, resolved.spec.dtype)
+    return resolved.max_tokens * vector_bytes(width, resolved.spec.encoded_dtype)

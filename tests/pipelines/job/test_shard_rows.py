@@ -26,9 +26,15 @@ def test_without_a_model_a_wide_one_is_assumed():
     assert default_shard_rows("sequence", 0) == 128
 
 
-@pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("float16", 2), ("int8", 1), ("binary", 1 / 8)])
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("float16", 2)])
 def test_a_full_row_has_the_models_width_at_its_longest(electra_large, dtype, size):
     assert sequence_bytes(electra_large(dtype)) == 512 * 1024 * size
+
+
+@pytest.mark.parametrize("dtype", ["int8", "binary"])
+def test_what_is_only_stored_smaller_counts_as_it_is_encoded(tmp_path, dtype):
+    (tmp_path / "saved_model.pb").write_bytes(b"nothing that tells")
+    assert sequence_bytes(resolved_spec(tmp_path, dtype)) == 512 * 4096 * 4
 
 
 def test_a_shard_of_a_large_model_is_no_larger_than_it_may_be(electra_large):
