@@ -8,8 +8,8 @@ from pipelines.output.quantized import vector_bytes
 CPU_SHARD_ROWS = 1000
 GPU_SHARD_ROWS = 50_000
 
-# With a vector a token, a unit has about so many rows, or as many as a worker holds in this when all are of full length:
-# whatever they are stored in, until then they are as the encoder gives them.
+# With a vector a token, a unit has about so many rows, or as many as a worker holds in this when all are of full
+# length.
 SEQUENCE_SHARD_ROWS = 250
 SEQUENCE_SHARD_BYTES = 256 << 20
 
