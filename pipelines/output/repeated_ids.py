@@ -39,16 +39,15 @@ def repeated_ids(units: Sequence[Unit], digests: Sequence[np.ndarray]) -> Iterat
         return
     begins = np.r_[True, ordered[1:] != ordered[:-1]]
     firsts = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))[repeats]
-    rows, earlier = order[repeats], order[firsts]
+    by_row = np.argsort(order[repeats])
+    rows, earlier = order[repeats][by_row], order[firsts][by_row]
     starts = np.cumsum([0, *map(len, digests)])
     places = np.searchsorted(starts, rows, side="right") - 1
-    for place in np.unique(places):
-        chosen = np.flatnonzero(places == place)
-        first = chosen[np.argmin(rows[chosen])]
+    for place, first, count in zip(*np.unique(places, return_index=True, return_counts=True), strict=True):
         before = int(np.searchsorted(starts, earlier[first], side="right")) - 1
         where = "" if before == place else f" of {units[before].name}"
         what = f"row {rows[first] - starts[place]} has the id of row {earlier[first] - starts[before]}{where}"
         yield Violation(
             f"{units[place].name}.parquet",
-            f"{len(chosen)} of its ids are there before: {what}; --input tells whether the input's ids are so too",
+            f"{count} of its ids are there before: {what}; --input tells whether the input's ids are so too",
         )
