@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corpus.column_types import is_string
+from pipelines.corpus.column_types import is_string, plain_type
 from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.parquet_footer import arrow_message
 from pipelines.corpus.partitions import values_from_path
@@ -118,7 +118,10 @@ def _sort_out(
     for name in kept_names(columns):
         own = name in batch.schema.names
         kept = batch.column(name) if own else pa.repeat(pa.scalar(given[name], pa.string()), batch.num_rows)
-        _note_invalid(reasons, kept, f"column '{name}'")
+        if pa.types.is_nested(_plain(kept).type):
+            _note_invalid_inside(reasons, kept, f"column '{name}'")
+        else:
+            _note_invalid(reasons, kept, f"column '{name}'")
         arrays[name] = _plain(kept)
     good = pa.array([place not in reasons for place in range(batch.num_rows)], pa.bool_())
     # Arrow filters fewer types than it casts.
@@ -165,6 +168,25 @@ def _note_invalid(reasons: dict[int, str], column: pa.Array, what: str) -> None:
         for place, value in enumerate(strings.cast(pa.binary()).to_pylist()):
             if value is not None and not _is_utf8(value):
                 reasons.setdefault(place, f"{what} is invalid UTF-8")
+
+
+def _note_invalid_inside(reasons: dict[int, str], column: pa.Array, what: str) -> None:
+    """Notes the rows of lists, structs and maps with something inside that no reader takes, such as no UTF-8."""
+    column = _as_type(_plain(column), plain_type(column.type))
+    if _is_valid(column):
+        return
+    for place in range(len(column)):
+        # A copy of the row: of a slice, Arrow looks at what the other rows hold too.
+        if not _is_valid(column.take(pa.array([place]))):
+            reasons.setdefault(place, f"{what} has invalid UTF-8, or another invalid value, inside")
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _is_utf8(value: bytes) -> bool:
