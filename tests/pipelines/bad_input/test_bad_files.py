@@ -66,12 +66,12 @@ def test_a_file_that_may_not_be_read():
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        closed = write_json_lines(folder / "a.jsonl", ["secret"])
+        closed = write_json_lines(folder / "corpus" / "a.jsonl", ["secret"])
         closed.chmod(0)
         try:
             if user == 0:
                 os.seteuid(NOBODY)
-            assert refusal(folder, folder) == f"{closed}: cannot read: Permission denied ({closed})"
+            assert refusal(folder, closed.parent) == f"{closed}: cannot read: Permission denied ({closed})"
         finally:
             os.seteuid(user)
 
