@@ -1,7 +1,7 @@
 """Checks of a random sample of rows: each is read from the corpus again, embedded again, and has its vector still."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,14 @@ class Sampling:
     seed: int
 
 
+@dataclass(frozen=True)
+class SampleReport:
+    """embedded: rows that were embedded again and compared."""
+
+    embedded: int
+    violations: tuple[Violation, ...]
+
+
 def choose_rows(units: Sequence[Unit], rows: Sequence[int], wanted: int, seed: int) -> dict[Unit, np.ndarray]:
     """Numbers of rows, ascending, by unit: all rows where no more are wanted, else some of units drawn by their size.
 
@@ -65,7 +73,7 @@ def check_sample(
     chosen: Mapping[Unit, np.ndarray],
     encode: Callable[[Sequence[str]], Vectors],
     on_progress: Callable[[int, int], None],
-) -> Iterator[Violation]:
+) -> SampleReport:
     """Compares the chosen rows with the corpus, and with the vectors of its texts.
 
     on_progress: called with how many of the chosen units are done, and how many there are.
@@ -74,20 +82,24 @@ def check_sample(
     by_file: defaultdict[int, list[Unit]] = defaultdict(list)
     for unit in chosen:
         by_file[unit.file].append(unit)
-    done = 0
+    reports: list[SampleReport] = []
+    violations: list[Violation] = []
     for number, units in by_file.items():
-        file = planned.plan.files[number]
+        file, left = planned.plan.files[number], dict.fromkeys(units)
         try:
             if change := change_of(file, output.storage):
-                yield Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared")
+                violations.append(Violation(file.uri, f"{change} since the plan was made; its rows cannot be compared"))
                 continue
             for rows in input_rows(planned, file, units, output.storage):
+                del left[rows.unit]
                 due = embedded_part(rows, _rejects(output, rows.unit, rejected))
-                yield from _check_unit(planned, output, rows.unit, due, chosen[rows.unit], encode)
-                done += 1
-                on_progress(done, len(chosen))
+                reports.append(_check_unit(planned, output, rows.unit, due, chosen[rows.unit], encode))
+                violations += reports[-1].violations
+                on_progress(len(reports), len(chosen))
+            violations += [Violation(f"{unit.name}.parquet", f"{file.uri} has no such slice") for unit in left]
         except EncorpusError as error:
-            yield Violation(file.uri, str(error))
+            violations.append(Violation(file.uri, str(error)))
+    return SampleReport(sum(report.embedded for report in reports), tuple(violations))
 
 
 def _rejects(output: Output, unit: Unit, rejected: frozenset[Unit]) -> pa.Table:
@@ -103,32 +115,36 @@ def _check_unit(
     due: pa.Table,
     rows: np.ndarray,
     encode: Callable[[Sequence[str]], Vectors],
-) -> Iterator[Violation]:
+) -> SampleReport:
     shard = f"{unit.name}.parquet"
     found = read_columns(output.storage, output.shard_uri(unit), ["id", "embedding"])
+    if told := _other_rows(found, due, rows):
+        return SampleReport(0, (Violation(shard, told),))
     scale = read_info(output.storage, output.shard_uri(unit)).scale
-    if found.num_rows != due.num_rows:
-        yield Violation(shard, f"holds {found.num_rows} rows, where the input gives {due.num_rows}")
-        return
-    found, due = found.take(pa.array(rows)), due.take(pa.array(rows))
-    ids, due_ids = found["id"].to_pylist(), due["id"].to_pylist()
-    if moved := [place for place, (one, other) in enumerate(zip(ids, due_ids, strict=True)) if one != other]:
-        first = moved[0]
-        yield Violation(
-            shard, f"its id in row {rows[first]} is not the input's: {ids[first]!r}, where {due_ids[first]!r} is due"
-        )
-        return
+    texts = due["text"].take(pa.array(rows)).to_pylist()
     encoder = planned.job.encoder
     allowed = ALLOWED_BY_PRECISION[encoder["precision"]] + ALLOWED_BY_DTYPE[encoder["dtype"]]
-    distances = _distances(found["embedding"], encode(due["text"].to_pylist()), scale)
+    distances = _distances(found["embedding"].take(pa.array(rows)), encode(texts), scale)
     wrong = np.flatnonzero(~(distances <= allowed))
-    if wrong.size:
-        worst = wrong[np.argmax(distances[wrong])]
-        yield Violation(
-            shard,
-            f"{wrong.size} of {len(rows)} sampled rows have other vectors than their texts: that of row {rows[worst]} "
-            f"is off by {distances[worst]:.2g} of its length, where {allowed:.2g} may be; delete the shard and {AGAIN}",
-        )
+    if not wrong.size:
+        return SampleReport(len(rows), ())
+    worst = wrong[np.argmax(distances[wrong])]
+    told = (
+        f"{wrong.size} of {len(rows)} sampled rows have other vectors than their texts: that of row {rows[worst]} "
+        f"is off by {distances[worst]:.2g} of its length, where {allowed:.2g} may be; delete the shard and {AGAIN}"
+    )
+    return SampleReport(len(rows), (Violation(shard, told),))
+
+
+def _other_rows(found: pa.Table, due: pa.Table, rows: np.ndarray) -> str | None:
+    """What shows that the chosen rows of a shard are not the input's."""
+    if found.num_rows != due.num_rows:
+        return f"holds {found.num_rows} rows, where the input gives {due.num_rows}"
+    ids, due_ids = (table["id"].take(pa.array(rows)).to_pylist() for table in (found, due))
+    for row, one, other in zip(rows, ids, due_ids, strict=True):
+        if one != other:
+            return f"its id in row {row} is not the input's: {one!r}, where {other!r} is due"
+    return None
 
 
 def _distances(found: pa.ChunkedArray, due: Vectors, scale: float) -> np.ndarray:

@@ -78,9 +78,10 @@ def verify(
     sampled = 0
     if deep is not None:
         chosen = _sample(planned, reports, deep)
-        sampled = sum(map(len, chosen.values()))
         on_unit = partial(on_progress, "sampled shards embedded again")
-        violations += check_sample(planned, output, chosen, deep.encode, on_unit)
+        sample = check_sample(planned, output, chosen, deep.encode, on_unit)
+        sampled = sample.embedded
+        violations += sample.violations
     infos = [report.info for report in reports if report.info is not None]
     return Verification(
         shards=len(infos),

@@ -1,5 +1,6 @@
 """Verify, deep: ids that repeat, vectors that are zero, and rows that are embedded again to see whether they agree."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,6 +196,19 @@ def test_lost_rows_are_found(tmp_path: Path):
     job = finished(tmp_path, write_json_lines(tmp_path / "a.jsonl", texts_of("a", 8)))
     output = rewritten(job, tmp_path, FIRST, lambda table: table.slice(1))
     assert lines(deep(job, output)) == [f"{FIRST}.parquet: holds 7 rows, where the input gives 8"]
+    assert deep(job, output).sampled == 0
+
+
+def test_a_sampled_slice_that_a_stream_does_not_have_is_found_and_not_counted(tmp_path: Path):
+    corpus = write_json_lines(tmp_path / "a.jsonl.gz", texts_of("a", 25))
+    job = finished(tmp_path, corpus)
+    planned = corpus.stat()
+    shorter = write_json_lines(corpus, texts_of("a", 20)).read_bytes()
+    corpus.write_bytes(shorter.ljust(planned.st_size, b"\0"))
+    os.utime(corpus, ns=(planned.st_atime_ns, planned.st_mtime_ns))
+    found = deep(job)
+    assert lines(found) == [f"part-000000-000002.parquet: {corpus} has no such slice"]
+    assert (found.rows, found.sampled) == (25, 20)
 
 
 @pytest.mark.parametrize("what", ["is gone", "has changed"])
