@@ -1,9 +1,10 @@
 """job.json: what made an output, so that nothing else is mixed into it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pipelines.encoder.spec import DTYPES, POOLINGS, PRECISIONS, EncoderSpec
 from pipelines.errors import StorageError
 from pipelines.output.layout import Output
 
@@ -30,9 +31,12 @@ def load_job_file(output: Output) -> JobFile | None:
     if data is None:
         return None
     try:
-        return JobFile(**json.loads(data))
-    except (ValueError, TypeError):
-        raise StorageError(f"{output.job_uri}: not a job.json of encorpus; embed into a new folder") from None
+        job = JobFile(**json.loads(data))
+        if _is_sound(job):
+            return job
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise StorageError(f"{output.job_uri}: not a job.json of encorpus; embed into a new folder")
 
 
 def save_job_file(output: Output, job: JobFile) -> None:
@@ -49,3 +53,23 @@ def difference(old: JobFile, new: JobFile) -> str | None:
     if not told and old.fingerprint != new.fingerprint:
         told = ["the model or preprocessor is another one (the fingerprint differs)"]
     return "; ".join(told) or None
+
+
+def _is_sound(job: JobFile) -> bool:
+    """Whether the values are such as `embed` writes. Raises TypeError or KeyError where they are of another shape."""
+    encoder, columns = job.encoder, job.columns
+    lists = (encoder["layers"], columns["keep"], job.inputs)
+    if encoder.keys() != {field.name for field in fields(EncoderSpec)} or not all(isinstance(x, list) for x in lists):
+        return False
+    texts = (encoder["model"], job.fingerprint, columns["text"], *columns["keep"], *job.inputs, job.encorpus_version)
+    numbers = (*encoder["layers"], encoder["max_tokens"], job.shard_rows)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(text, str | None) for text in (encoder["preprocessor"], columns["id"]))
+        and all(type(number) is int for number in numbers)
+        and job.shard_rows > 0
+        and isinstance(encoder["normalize"], bool)
+        and encoder["pooling"] in POOLINGS
+        and encoder["dtype"] in DTYPES
+        and encoder["precision"] in PRECISIONS
+    )

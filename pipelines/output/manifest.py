@@ -5,6 +5,7 @@ While a later run works it stays, so that its list is whole at any moment: the n
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import orjson
 
@@ -57,6 +58,9 @@ class Manifest:
     def listed(self) -> Iterator[Unit]:
         """The units of the shards."""
         return (unit for entry in self.shards if (unit := unit_named(entry.unit)) is not None)
+
+
+Entry = TypeVar("Entry", ShardEntry, Manifest)
 
 
 def write_manifest(
@@ -144,8 +148,20 @@ def load_manifest(output: Output) -> Manifest | None:
         return None
     try:
         plain = orjson.loads(data)
-        return Manifest(**{**plain, "shards": tuple(ShardEntry(**shard) for shard in plain["shards"])})
+        shards = tuple(_typed(ShardEntry(**shard)) for shard in plain["shards"])
+        return _typed(Manifest(**{**plain, "shards": shards}))
     except (ValueError, TypeError, KeyError):
         raise StorageError(
             f"{output.manifest_uri}: not a manifest of encorpus; delete it and run the same embed command again"
         ) from None
+
+
+def _typed(entry: Entry) -> Entry:
+    """The entry, if its plain values are of its fields' types. Raises TypeError."""
+    for field in fields(entry):
+        if type(getattr(entry, field.name)) not in _JSON_TYPES.get(field.type, (tuple,)):
+            raise TypeError(field.name)
+    return entry
+
+
+_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}

@@ -1,6 +1,7 @@
 """job.json: it comes back as it was, and tells what keeps another job out."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,33 @@ def test_there_is_none_before_the_first_job(tmp_path: Path):
 def test_a_damaged_one_is_one_clear_line(tmp_path: Path, content: bytes):
     output = output_in(tmp_path)
     output.storage.write_atomic(output.job_uri, content)
+    with pytest.raises(StorageError, match=r"job\.json: not a job\.json of encorpus"):
+        load_job_file(output)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"columns": {}},
+        {"encoder": {}},
+        {"encoder": []},
+        {"encoder": {**JOB.encoder, "dtype": "int4"}},
+        {"encoder": {**JOB.encoder, "layers": None}},
+        {"encoder": {**JOB.encoder, "max_tokens": "128"}},
+        {"encoder": {**JOB.encoder, "another": 1}},
+        {"columns": {**JOB.columns, "keep": "title"}},
+        {"columns": {**JOB.columns, "id": 1}},
+        {"columns": None},
+        {"fingerprint": None},
+        {"shard_rows": "10"},
+        {"shard_rows": 0},
+        {"inputs": [1]},
+    ],
+    ids=str,
+)
+def test_one_with_a_value_of_another_kind_is_damaged_too(tmp_path: Path, wrong: dict):
+    output = output_in(tmp_path)
+    output.storage.write_atomic(output.job_uri, json.dumps({**asdict(JOB), **wrong}).encode())
     with pytest.raises(StorageError, match=r"job\.json: not a job\.json of encorpus"):
         load_job_file(output)
 

@@ -1,12 +1,14 @@
 """The manifest: what it says of the shards, and that it is the same however the job came to its end."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.errors import EncorpusError, StorageError
 from pipelines.output.manifest import load_manifest, make_manifest, write_manifest
+from tests.pipelines.output.corruption import edit_json
 from tests.pipelines.output.fake_job import FINGERPRINT, FakeJob, mixed_corpus, output_in, texts_of, write_parquet
 
 
@@ -62,6 +64,25 @@ def test_a_damaged_one_is_one_clear_line(tmp_path: Path, content: bytes):
     output.storage.write_atomic(output.manifest_uri, content)
     with pytest.raises(StorageError, match=r"manifest\.json: not a manifest of encorpus; delete it"):
         load_manifest(output)
+
+
+@pytest.mark.parametrize("wrong", [{"rows": "3"}, {"rejects": None}, {"tokens": 1.5}, {"plan": 7}, {"norm_min": "1"}])
+def test_a_total_of_another_type_is_damage(tmp_path: Path, wrong: dict):
+    assert_damaged(tmp_path, lambda plain: plain.update(wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"unit": 7}, {"rows": None}, {"bytes": True}, {"scale": []}, {"checksum": 1}])
+def test_a_shards_figure_of_another_type_is_damage(tmp_path: Path, wrong: dict):
+    assert_damaged(tmp_path, lambda plain: plain["shards"][0].update(wrong))
+
+
+def assert_damaged(folder: Path, change: Callable[[dict], None]) -> None:
+    """A manifest so changed is refused."""
+    job = FakeJob((write_parquet(folder / "a.parquet", texts_of("a", 4)),), output_in(folder))
+    job.run()
+    edit_json(job.output.manifest_uri, change)
+    with pytest.raises(StorageError, match=r"manifest\.json: not a manifest of encorpus; delete it"):
+        load_manifest(job.output)
 
 
 def test_a_renamed_shard_keeps_the_manifest_from_being_written(tmp_path: Path):
