@@ -125,8 +125,12 @@ def _has_sound_vectors(contents: UnitContents) -> Iterator[str]:
 
 
 def _has_no_zero_vectors(contents: UnitContents) -> Iterator[str]:
-    """No encoder makes such a vector of a text, and it has no cosine with any other; as bits, it is one like others."""
-    if contents.planned.job.encoder["dtype"] == "binary":
+    """A sound encoder makes no such vector of a text, and it has no cosine with any other; as bits, it is like others.
+
+    As int8, vectors that are much shorter than the unit's longest become zero too.
+    """
+    encoder = contents.planned.job.encoder
+    if encoder["dtype"] == "binary":
         return
     zero = np.flatnonzero(contents.shard.norms == 0)
     if not zero.size:
@@ -135,7 +139,12 @@ def _has_no_zero_vectors(contents: UnitContents) -> Iterator[str]:
     if contents.planned.sequence and "tokens" in contents.shard.table.schema.names:
         rows = np.unique(np.searchsorted(np.cumsum(contents.shard.table["tokens"]), zero, side="right"))
     shown = ", ".join(map(str, rows[:SHOWN_ROWS].tolist())) + (", …" if len(rows) > SHOWN_ROWS else "")
-    yield f"{zero.size} of its vectors are zero, in row{'s' if len(rows) > 1 else ''} {shown}; check the model"
+    told = f"{zero.size} of its vectors are zero, in row{'s' if len(rows) > 1 else ''} {shown}; "
+    if encoder["dtype"] == "int8" and not encoder["normalize"]:
+        other = "--dtype float16" if contents.planned.sequence else "--dtype float16 or --normalize"
+        yield f"{told}their numbers are too small for the shard's scale, or the model is at fault; use {other}"
+    else:
+        yield f"{told}check the model"
 
 
 def _has_its_own_ids(contents: UnitContents) -> Iterator[str]:

@@ -145,6 +145,24 @@ def test_a_zero_vector_of_a_token_is_found_in_its_row(tmp_path: Path):
     assert lines(deep(job, output)) == [f"{FIRST}.parquet: 1 of its vectors are zero, in row 2; check the model"]
 
 
+@pytest.mark.parametrize(("pooling", "advice"), [("mean", " or --normalize"), ("sequence", "")])
+def test_vectors_that_the_scale_of_int8_makes_zero_are_found(tmp_path: Path, pooling: str, advice: str):
+    @dataclass(frozen=True)
+    class OfManyLengths(FakeJob):
+        def vectors(self, texts):
+            vectors = super().vectors(texts)
+            lengths = [1e-3 if text == "a 2" else 1 for text in texts]
+            longer = [np.float32(length) * vector for length, vector in zip(lengths, vectors, strict=True)]
+            return longer if self.pooling == "sequence" else np.array(longer)
+
+    corpus = write_parquet(tmp_path / "a.parquet", texts_of("a", 4))
+    job = OfManyLengths((corpus,), output_in(tmp_path), dtype="int8", pooling=pooling)
+    job.run()
+    [line] = lines(deep(job))
+    assert "of its vectors are zero, in row 2; " in line
+    assert line.endswith(f"too small for the shard's scale, or the model is at fault; use --dtype float16{advice}")
+
+
 # Rows that are embedded again.
 
 
