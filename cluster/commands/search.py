@@ -9,10 +9,9 @@ import numpy as np
 from cluster.console import Console
 from cluster.job_options import storage_of
 from cluster.output_encoder import load_output_encoder
-from pipelines.errors import UsageError
 from pipelines.output.layout import Output
 from pipelines.output.planned import load_planned
-from pipelines.output.search import search
+from pipelines.output.search import refuse_sequence, search
 
 SHOWN_LINES = 3
 
@@ -21,8 +20,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Encodes the query with the output's own encoder and prints the hits, best first."""
     output = Output(arguments.output, storage_of(arguments))
     planned = load_planned(output)
-    if planned.sequence:
-        raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
+    refuse_sequence(planned, output)
     encoder = load_output_encoder(planned, output, arguments)
     query = np.asarray(encoder.encode([arguments.query]))[0]
     hits = search(output, query, encoder.fingerprint, arguments.top)

@@ -26,23 +26,23 @@ BITS = 8
 # Vectors that are made wider at once, so that the wide ones stay in the processor's caches.
 AT_ONCE = 1024
 
-ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1).sum(axis=1, dtype=np.uint8)
+SET_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1).sum(axis=1, dtype=np.uint8)
 
 
-class Quantized(NamedTuple):
+class StoredVectors(NamedTuple):
     """vectors: as they are stored, [n, width], or for `sequence` n arrays [tokens, width]. scale: 1 but for int8."""
 
     vectors: Vectors
     scale: float
 
 
-def quantized(vectors: Vectors, dtype: str) -> Quantized:
+def quantized(vectors: Vectors, dtype: str) -> StoredVectors:
     """A unit's vectors as a shard stores them. vectors: finite, [n, dim], or for `sequence` n arrays [tokens, dim], in
     float16 for dtype float16, else float32."""
     if dtype == "int8":
         scale = int8_scale(vectors)
-        return Quantized(_each(vectors, lambda part: to_int8(part, scale)), scale)
-    return Quantized(_each(vectors, to_bits) if dtype == "binary" else vectors, 1.0)
+        return StoredVectors(_each(vectors, lambda part: to_int8(part, scale)), scale)
+    return StoredVectors(_each(vectors, to_bits) if dtype == "binary" else vectors, 1.0)
 
 
 def stored_width(dimension: int, dtype: str) -> int:
@@ -76,9 +76,9 @@ def to_bits(vectors: np.ndarray) -> np.ndarray:
     return np.packbits(vectors > 0, axis=1)
 
 
-def ones(bits: np.ndarray) -> np.ndarray:
+def bits_set(bits: np.ndarray) -> np.ndarray:
     """How many bits are set in each of uint8 [n, width], int32 [n]."""
-    return ONES[bits].sum(axis=1, dtype=np.int32)
+    return SET_IN_BYTE[bits].sum(axis=1, dtype=np.int32)
 
 
 def impossible(stored: np.ndarray, dimension: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.output.quantized import STORED, ones, to_bits
+from pipelines.output.quantized import STORED, bits_set, to_bits
 from pipelines.output.vectors import widened
 
 TINY = np.finfo(np.float32).tiny
@@ -34,4 +34,4 @@ def sign_cosines(bits: np.ndarray, query: np.ndarray, dimension: int) -> np.ndar
     """The cosines, float32 [n], of packed bits, uint8 [n, width], with a query's [width], as signs of `dimension`."""
     if bits.shape[1] != len(query):
         raise ValueError(f"vectors of {bits.shape[1]} bytes, and a query of {len(query)}")
-    return ((dimension - 2 * ones(bits ^ query)) / dimension).astype(np.float32)
+    return ((dimension - 2 * bits_set(bits ^ query)) / dimension).astype(np.float32)

@@ -55,7 +55,8 @@ def search(output: Output, query: np.ndarray, fingerprint: str, top: int) -> lis
     StorageError when a shard cannot be read.
     """
     planned = load_planned(output)
-    _refuse(planned, output, fingerprint)
+    refuse_sequence(planned, output)
+    refuse_other_encoder(planned, output, fingerprint)
     wanted = np.asarray(query, np.float32)
     units = _searched(planned, output)
     best: list[_Place] = []
@@ -74,10 +75,10 @@ def top_rows(scores: np.ndarray, top: int) -> np.ndarray:
     return rows[np.argsort(-scores[rows], kind="stable")][:top]
 
 
-def _refuse(planned: Planned, output: Output, fingerprint: str) -> None:
+def refuse_sequence(planned: Planned, output: Output) -> None:
+    """Raises UsageError where the output holds a vector a token."""
     if planned.sequence:
         raise UsageError(f"{output.uri}: holds a vector a token (pooling sequence), which search cannot rank")
-    refuse_other_encoder(planned, output, fingerprint)
 
 
 def _searched(planned: Planned, output: Output) -> list[Unit]:

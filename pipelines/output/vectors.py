@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.output.quantized import AT_ONCE, STORED, Vectors, ones
+from pipelines.output.quantized import AT_ONCE, STORED, Vectors, bits_set
 
 __all__ = [
     "Vectors",
@@ -98,7 +98,7 @@ def vector_norms(vectors: np.ndarray, scale: float = 1.0) -> np.ndarray:
     scale: of int8 vectors. The length of a binary vector is that of its bits, taken as 0 and 1.
     """
     if vectors.dtype == STORED["binary"]:
-        return np.sqrt(ones(vectors), dtype=np.float32)
+        return np.sqrt(bits_set(vectors), dtype=np.float32)
     norms = [np.sqrt(np.einsum("ij,ij->i", some, some)) for some in widened(vectors)]
     return np.concatenate([np.empty(0, np.float32), *norms]) * np.float32(scale)
 

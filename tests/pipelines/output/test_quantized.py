@@ -9,9 +9,9 @@ from hypothesis.extra import numpy as numbers
 from pipelines.encoder.spec import DTYPES
 from pipelines.output.quantized import (
     STORED,
+    bits_set,
     impossible,
     int8_scale,
-    ones,
     quantized,
     stored_width,
     to_bits,
@@ -75,8 +75,8 @@ def test_the_first_number_is_the_highest_bit_and_zero_is_no_bit():
 
 
 @given(BITS)
-def test_ones_are_the_bits_that_are_set(bits: np.ndarray):
-    assert ones(bits).tolist() == np.unpackbits(bits, axis=1).sum(axis=1).tolist()
+def test_the_bits_that_are_set_are_counted(bits: np.ndarray):
+    assert bits_set(bits).tolist() == np.unpackbits(bits, axis=1).sum(axis=1).tolist()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
