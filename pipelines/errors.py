@@ -17,6 +17,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
+def arrow_message(error: BaseException) -> str:
+    """What an error of Arrow's says, which may have several lines, on one short line."""
+    return " ".join(str(error).split())[:200].rstrip(". ")
+
+
 class EncorpusError(Exception):
     """The work failed. The message names the file, row or option, and what to do about it."""
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.cut import RowGroup
 from pipelines.corpus.first_bytes import other_content
+from pipelines.errors import arrow_message
 
 MAGIC = b"PAR1"
 # The footer's length (little-endian) and the magic number end every Parquet file.
@@ -44,12 +45,7 @@ def read_footer(file: BinaryIO, names: Sequence[str]) -> Footer:
     except MemoryError:
         raise  # Arrow's is an ArrowException too, but says nothing of the file.
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise NoFooterError(f"not a readable Parquet file: {_why(file, str(error))}") from None
-
-
-def arrow_message(message: str) -> str:
-    """What Arrow says, on one short line."""
-    return " ".join(message.split())[:200].rstrip(". ")
+        raise NoFooterError(f"not a readable Parquet file: {_why(file, error)}") from None
 
 
 def _is_signed(file: BinaryIO, metadata: pq.FileMetaData) -> bool:
@@ -70,9 +66,9 @@ def _row_groups(metadata: pq.FileMetaData, names: Sequence[str]) -> list[RowGrou
     ]
 
 
-def _why(file: BinaryIO, message: str) -> str:
+def _why(file: BinaryIO, error: Exception) -> str:
     """Why Arrow finds no footer, if the file's ends tell it better than Arrow's message."""
-    if "encrypted metadata" in message:
+    if "encrypted metadata" in str(error):
         return ENCRYPTED
     file.seek(0)
     head = file.read(len(MAGIC) * 4)
@@ -82,6 +78,6 @@ def _why(file: BinaryIO, message: str) -> str:
         return other
     if not head.startswith(MAGIC):
         return f"it does not begin with {MAGIC.decode()}"
-    if "magic bytes not found" in message:
+    if "magic bytes not found" in str(error):
         return f"it is cut off: it does not end with {MAGIC.decode()}"
-    return arrow_message(message)
+    return arrow_message(error)

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.column_types import is_string, plain_type
 from pipelines.corpus.decompress import BrokenStreamError
-from pipelines.corpus.parquet_footer import arrow_message
 from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan
 from pipelines.corpus.rows import generated_id, kept_names, reject_row, reject_table, row_schema
+from pipelines.errors import arrow_message
 
 BATCH_ROWS = 1024
 # Column chunks are read through a buffer of this size, so that a huge row group is never in memory as a whole.
@@ -95,7 +95,7 @@ def _damage_told() -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:
-        raise BrokenStreamError(f"cannot be read on: {arrow_message(str(error))}") from None
+        raise BrokenStreamError(f"cannot be read on: {arrow_message(error)}") from None
 
 
 def _sort_out(

@@ -5,7 +5,7 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.errors import StorageError
+from pipelines.errors import StorageError, arrow_message
 from pipelines.storage import Storage
 
 # The one reason that reading does not find: the encoder does.
@@ -25,5 +25,5 @@ def read_rejects(storage: Storage, uri: str, columns: list[str] | None = None) -
     try:
         return pq.read_table(pa.BufferReader(data), columns=columns, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StorageError(f"{uri}: not a whole rejects file ({reason}); delete its shard and embed again") from None
+        told = f"{uri}: not a whole rejects file ({arrow_message(error)}); delete its shard and embed again"
+        raise StorageError(told) from None

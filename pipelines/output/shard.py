@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.errors import EncorpusError, StorageError
+from pipelines.corpus.parquet_footer import TAIL_BYTES
+from pipelines.errors import EncorpusError, StorageError, arrow_message
 from pipelines.output.quantized import stored_width
 from pipelines.output.seal import PLACEHOLDER, seal
 from pipelines.output.shard_info import ShardInfo, from_metadata, to_metadata
@@ -51,8 +52,7 @@ BATCH_NUMBERS = 2 << 20
 # The Parquet path of the numbers starts so.
 EMBEDDING = "embedding."
 
-# The footer's length (little-endian) and the magic number end every Parquet file.
-TAIL_BYTES = 8
+# Read from a shard's end at once: most footers are smaller.
 FOOTER_GUESS_BYTES = 64 << 10
 
 
@@ -153,8 +153,8 @@ def read_columns(storage: Storage, uri: str, columns: Sequence[str]) -> pa.Table
 
 
 def _not_whole(uri: str, error: Exception) -> StorageError:
-    reason = " ".join(str(error).split())[:200]
-    return StorageError(f"{uri}: not a whole shard ({reason}); delete it and run the same embed command again")
+    told = f"{uri}: not a whole shard ({arrow_message(error)}); delete it and run the same embed command again"
+    return StorageError(told)
 
 
 def _group_bounds(column: pa.ChunkedArray) -> list[int]:

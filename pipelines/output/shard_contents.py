@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.plan_types import CorpusFile, Unit
 from pipelines.corpus.rows import generated_id
+from pipelines.errors import arrow_message
 from pipelines.output.planned import Planned
 from pipelines.output.quantized import impossible
 from pipelines.output.seal import check_seal
@@ -64,7 +65,7 @@ def parse_shard(data: bytes) -> ShardContents:
             table = parquet.read([name for name in schema.names if name != "embedding"], use_threads=False)
             return ShardContents(info, schema, table, width, np.concatenate(norms), strange)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"not readable as Parquet ({' '.join(str(error).split())[:200]})") from None
+        raise ValueError(f"not readable as Parquet ({arrow_message(error)})") from None
 
 
 def positions_of(contents: UnitContents) -> np.ndarray | None:
