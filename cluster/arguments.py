@@ -1,13 +1,12 @@
 """The command line's options: what each is called, what it means, and how a configuration file gives them."""
 
 import argparse
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from cluster.config_file import config_defaults
+from cluster.option_types import column_names, count, input_place, integers, non_negative, storage_pair, workers
 from pipelines.encoder.spec import DTYPES, POOLINGS, PRECISIONS
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
@@ -95,15 +94,17 @@ def _embed_options(parser: argparse.ArgumentParser) -> None:
         default=False,
         help="with --update: remove the rows of files that INPUT no longer holds",
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="stop after about N rows; run again to go on")
+    parser.add_argument("--limit", type=count, metavar="N", help="stop after about N rows; run again to go on")
     parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
 
 def _pool_options(parser: argparse.ArgumentParser) -> None:
     pool = parser.add_argument_group("workers")
-    pool.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
-    pool.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help="default: 0, encode on the CPU")
+    pool.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
+    pool.add_argument(
+        "--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
+    )
     pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for the time of the job")
 
 
@@ -111,10 +112,13 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Says what embedding the corpus would mean. Writes nothing."
     _corpus_options(parser)
     _encoder_options(parser)
-    parser.add_argument("--workers", type=_workers, metavar="N|MIN:MAX", help="default: one a CPU core")
-    parser.add_argument("--gpus-per-worker", type=_share, default=0.0, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core")
+    parser.add_argument("--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--price-per-hour", type=_share, metavar="P", help="of one worker, in any currency; the job's price is told too"
+        "--price-per-hour",
+        type=non_negative,
+        metavar="P",
+        help="of one worker, in any currency; the job's price is told too",
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
@@ -124,7 +128,7 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs",
         nargs="+",
-        type=_place,
+        type=input_place,
         metavar="INPUT",
         help="files, folders or globs: Parquet, JSON Lines, CSV, text",
     )
@@ -132,14 +136,14 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
     corpus.add_argument("--id-column", metavar="NAME", help="default: an id from file and row position")
     corpus.add_argument(
         "--keep",
-        type=_names,
+        type=column_names,
         default=(),
         metavar="NAME,...",
         help="columns, or keys of K=V folders, to carry over",
     )
     corpus.add_argument(
         "--shard-rows",
-        type=_count,
+        type=count,
         metavar="N",
         help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs, about 250 or fewer with a vector a token; "
         "in a rerun, as before)",
@@ -158,7 +162,7 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
     )
     encoder.add_argument(
         "--layers",
-        type=_integers,
+        type=integers,
         default=(),
         metavar="I,...",
         help="mean over these encoder_outputs, -1 being the last, instead of sequence_output",
@@ -170,7 +174,7 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
     )
     encoder.add_argument(
         "--max-tokens",
-        type=_count,
+        type=count,
         metavar="N",
         help="longer texts are cut; default: what the model recommends, else 128",
     )
@@ -196,7 +200,7 @@ def _output_options(parser: argparse.ArgumentParser) -> None:
 def _storage_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--storage-option",
-        type=_pair,
+        type=storage_pair,
         action="append",
         default=[],
         metavar="K=V",
@@ -211,8 +215,8 @@ def _verify_options(parser: argparse.ArgumentParser) -> None:
         "--deep", action="store_true", help="also look for repeated ids and zero vectors, and embed some rows again"
     )
     deep = parser.add_argument_group("with --deep")
-    deep.add_argument("--sample", type=_count, metavar="N", help=f"rows to embed again, about (default: {SAMPLE_ROWS})")
-    deep.add_argument("--seed", type=_count, metavar="N", help="chooses them; default: another one each time")
+    deep.add_argument("--sample", type=count, metavar="N", help=f"rows to embed again, about (default: {SAMPLE_ROWS})")
+    deep.add_argument("--seed", type=count, metavar="N", help="chooses them; default: another one each time")
     _moved_model_options(deep)
 
 
@@ -231,7 +235,7 @@ def _retry_options(parser: argparse.ArgumentParser) -> None:
 def _search_options(parser: argparse.ArgumentParser) -> None:
     _output_options(parser)
     parser.add_argument("query", metavar="QUERY", help="a text")
-    parser.add_argument("--top", type=_count, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--top", type=count, default=5, metavar="N", help="default: %(default)s")
     _moved_model_options(parser)
 
 
@@ -247,63 +251,5 @@ def _package_options(parser: argparse.ArgumentParser) -> None:
 def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="handle of a SavedModel")
     parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
-    parser.add_argument("--max-tokens", type=_count, metavar="N", help="default: what the model recommends, else 128")
+    parser.add_argument("--max-tokens", type=count, metavar="N", help="default: what the model recommends, else 128")
     _storage_option(parser)
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return number
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 0,-1") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as title,url")
-    return names
-
-
-def _pair(text: str) -> tuple[str, object]:
-    """A storage option: text, but for true, false, and objects in JSON such as client_kwargs={"verify": false}."""
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
-    if value not in ("true", "false") and not value.startswith("{"):
-        return key, value
-    try:
-        return key, json.loads(value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: not valid JSON: {error}") from None
-
-
-def _place(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("an empty path; is a variable of the shell not set?")
-    return text
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
-    return number
-
-
-def _workers(text: str) -> tuple[int, int]:
-    least, colon, most = text.partition(":")
-    bounds = _count(least), _count(most if colon else least)
-    if bounds[0] > bounds[1]:
-        raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
-    return bounds

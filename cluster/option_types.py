@@ -1,0 +1,72 @@
+"""What the words after an option mean: each function makes the plain value, or says why it cannot.
+
+They raise ArgumentTypeError, to which argparse adds the option's name.
+"""
+
+import argparse
+import json
+import math
+
+
+def count(text: str) -> int:
+    """Rows, tokens, hits: a whole number from 1."""
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return number
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """Indexes, negative ones too."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers such as 0,-1") from None
+
+
+def column_names(text: str) -> tuple[str, ...]:
+    """Names of columns, with commas between them."""
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names such as title,url")
+    return names
+
+
+def storage_pair(text: str) -> tuple[str, object]:
+    """A storage option: text, but for true, false, and objects in JSON such as client_kwargs={"verify": false}."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=VALUE")
+    if value not in ("true", "false") and not value.startswith("{"):
+        return key, value
+    try:
+        return key, json.loads(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: not valid JSON: {error}") from None
+
+
+def input_place(text: str) -> str:
+    """A path or URI, which is never empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path; is a variable of the shell not set?")
+    return text
+
+
+def non_negative(text: str) -> float:
+    """A finite number from 0, such as a part of a GPU or a price."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
+    return number
+
+
+def workers(text: str) -> tuple[int, int]:
+    """N or MIN:MAX, as the least and the most."""
+    least, colon, most = text.partition(":")
+    bounds = count(least), count(most if colon else least)
+    if bounds[0] > bounds[1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
+    return bounds
