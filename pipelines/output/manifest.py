@@ -156,12 +156,17 @@ def load_manifest(output: Output) -> Manifest | None:
         ) from None
 
 
+_PLAIN_TYPES: Mapping[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    tuple[ShardEntry, ...]: (tuple,),
+}
+
+
 def _typed(entry: Entry) -> Entry:
     """The entry, if its plain values are of its fields' types. Raises TypeError."""
     for field in fields(entry):
-        if type(getattr(entry, field.name)) not in _JSON_TYPES.get(field.type, (tuple,)):
+        if type(getattr(entry, field.name)) not in _PLAIN_TYPES[field.type]:
             raise TypeError(field.name)
     return entry
-
-
-_JSON_TYPES: Mapping[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
