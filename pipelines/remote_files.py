@@ -68,6 +68,17 @@ class RemoteFiles:
         except FileNotFoundError:
             return None
 
+    def read(self, uri: str) -> bytes:
+        """The whole file, by one request, which is made again as a whole: its bytes are never those of two versions."""
+
+        def work(fs: Any, key: str) -> bytes:
+            if not is_s3(fs):
+                return fs.cat_file(key)
+            bucket, path, _ = fs.split_path(key)
+            return s3_requests.whole_object(fs, bucket, path)
+
+        return self._do(uri, "read", work)
+
     def read_range(self, uri: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop), fewer where the file ends before; asked for in pieces of 8 MiB."""
         pieces: list[bytes] = []

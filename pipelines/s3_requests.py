@@ -1,4 +1,4 @@
-"""S3 by its own requests: listings page by page, one PUT an object, uploads that nobody finishes.
+"""S3 by its own requests: listings page by page, one GET or PUT an object, uploads that nobody finishes.
 
 `call` makes one request, as `S3FileSystem.call_s3` does, and repeats it by itself where that helps: of a listing of
 a hundred pages only the page that failed is asked for again.
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from pipelines.filesystems import time_to_send
 from pipelines.local_files import fixed_part
+from pipelines.store_errors import ShortReadError
 
 Call = Callable[..., dict[str, Any]]
 
@@ -75,12 +77,31 @@ def head(call: Call, bucket: str, key: str) -> S3Object:
     return S3Object(key, answer["ContentLength"], answer.get("ETag", "").strip('"'))
 
 
+def whole_object(fs: Any, bucket: str, key: str) -> bytes:
+    """All bytes of the object, by one request. fs: an S3FileSystem. Raises FileNotFoundError where none is,
+    ShortReadError where there are fewer than announced."""
+    from fsspec.asyn import sync
+
+    answer = fs.call_s3("get_object", Bucket=bucket, Key=key)
+    data = sync(fs.loop, _body, answer["Body"], **time_to_send(fs, answer["ContentLength"]))
+    if len(data) != answer["ContentLength"]:
+        raise ShortReadError(f"{len(data):,} bytes came of {answer['ContentLength']:,}")
+    return data
+
+
 def abort_abandoned(call: Call, bucket: str, prefix: str) -> None:
     """Ends the multipart uploads below the prefix that began over a day ago: their parts are stored, and paid for."""
     answer = call("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
     for upload in answer.get("Uploads", ()):
         if upload["Initiated"] < datetime.now(UTC) - ABANDONED:
             call("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+async def _body(stream: Any) -> bytes:
+    try:
+        return await stream.read()
+    finally:
+        stream.close()
 
 
 def _pages(call: Call, **request: Any) -> Iterator[dict[str, Any]]:

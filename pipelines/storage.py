@@ -71,13 +71,10 @@ class Storage:
         return cast(BinaryIO, io.BufferedReader(raw, READ_BUFFER))
 
     def read_bytes(self, uri: str) -> bytes:
-        """The whole file."""
+        """The whole file, as it was at one moment, for one request."""
         path = local_path(uri)
         with one_line_errors(uri, "read"):
-            if path is not None:
-                return path.read_bytes()
-            with self._remote.open(uri) as file:
-                return file.readall()
+            return self._remote.read(uri) if path is None else path.read_bytes()
 
     def read_if_there(self, uri: str) -> bytes | None:
         """The whole file; None if there is no such file, which is not asked before."""

@@ -1,5 +1,6 @@
 """Storage in object stores: two real S3 servers, and fsspec's memory filesystem for the rest of them."""
 
+import threading
 from typing import NamedTuple
 
 import fsspec
@@ -154,3 +155,23 @@ def test_nothing_there_cannot_be_read(place):
     for read in (place.storage.read_bytes, place.storage.open, lambda uri: place.storage.read_range(uri, 0, 1)):
         with pytest.raises(StorageError, match=f"^{place.uri}/a: cannot read: "):
             read(f"{place.uri}/a")
+
+
+def test_a_whole_file_that_others_replace_all_the_time_is_one_of_theirs(s3):
+    storage, uri = s3, new_bucket(s3)
+    versions = {bytes([65 + number]) * size for number, size in enumerate((10, 5_000_000, 100_000))}
+    storage.write_atomic(f"{uri}/a", b"")
+    done = threading.Event()
+
+    def replace() -> None:
+        for version in [*versions] * 5:
+            storage.write_atomic(f"{uri}/a", version)
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    seen = []
+    while not done.is_set():
+        seen.append(storage.read_if_there(f"{uri}/a"))
+    writer.join()
+    assert set(seen) <= {b"", *versions}

@@ -41,6 +41,17 @@ def test_a_read_that_failed_once_gives_all_bytes(place, kind):
 
 
 @pytest.mark.parametrize("kind", kinds_of("GET"))
+def test_a_whole_file_is_asked_for_again_as_a_whole(place, kind):
+    storage, proxy, uri = place
+    storage.write_atomic(f"{uri}/a", BYTES)
+    proxy.next.append(kind)
+    assert storage.read_bytes(f"{uri}/a") == BYTES
+    proxy.next.append(kind)
+    assert storage.read_if_there(f"{uri}/b") is None
+    assert proxy.faults == {kind: 2}
+
+
+@pytest.mark.parametrize("kind", kinds_of("GET"))
 def test_a_listing_that_failed_once_is_whole(place, kind):
     storage, proxy, uri = place
     for name in ("a", "b/c"):

@@ -82,4 +82,12 @@ def test_an_object_is_read_in_blocks_that_grow(counted):
         file.seek(20 << 20)
         assert requests(lambda: file.read(1000)) == {"GET": 1}
         assert requests(lambda: [None for _ in iter(lambda: file.read(1000), b"")]) == {"GET": 7}
-    assert requests(lambda: storage.read_bytes(f"{uri}/a")) == {"HEAD": 1, "GET": 5}
+
+
+def test_a_whole_object_is_read_by_one_get_however_large(counted):
+    """Asked for in parts, it could be another object half-way."""
+    storage, uri, requests = counted
+    storage.write_atomic(f"{uri}/a", bytes(60 << 20))
+    assert requests(lambda: storage.read_bytes(f"{uri}/a")) == {"GET": 1}
+    assert requests(lambda: storage.read_if_there(f"{uri}/a")) == {"GET": 1}
+    assert requests(lambda: storage.read_if_there(f"{uri}/b")) == {"GET": 1}
