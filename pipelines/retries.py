@@ -12,6 +12,9 @@ from pipelines.store_errors import Failure, failure_of, server_answer, storage_e
 
 Result = TypeVar("Result")
 
+# An upload that breaks, or a server that is silent, may take longer than all the waits.
+LEAST_ATTEMPTS = 3
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -19,8 +22,9 @@ class RetryPolicy:
 
     attempts: at most. first_wait: seconds before the second one, each later wait being twice as long, up to
     longest_wait; a random part of it, up to the half, is left out, lest all workers come back at once. most_seconds:
-    no attempt begins later than that after the first. unproven_seconds: the same while the store has neither done
-    anything nor answered: then its address is wrong, more likely than not.
+    no attempt begins later than that after the third, so that there are three however long each takes.
+    unproven_seconds: none begins later than that after the first, while the store has neither done anything nor
+    answered: then its address is wrong, more likely than not.
     """
 
     attempts: int = 7
@@ -69,9 +73,11 @@ def repeated(
 
     Raises what the work raised where that will not pass, and StorageError after the last attempt.
     """
-    began = time.monotonic()
+    began = counted_from = time.monotonic()
     attempt, renewed = 1, False
     while True:
+        if attempt <= LEAST_ATTEMPTS:
+            counted_from = time.monotonic()
         try:
             result = work()
         except EncorpusError:
@@ -90,8 +96,9 @@ def repeated(
                 renewed = True
             known = retries.proven or server_answer(error) != (None, None)
             wait = policy.wait_after(attempt)
-            limit = policy.most_seconds if known else policy.unproven_seconds
-            if attempt == policy.attempts or time.monotonic() - began + wait > limit:
+            until = counted_from + policy.most_seconds if known else began + policy.unproven_seconds
+            too_late = time.monotonic() + wait > until and (attempt >= LEAST_ATTEMPTS or not known)
+            if attempt == policy.attempts or too_late:
                 raise storage_error(uri, verb, error, attempt) from error
         else:
             retries.proven = True

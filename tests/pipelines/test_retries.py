@@ -1,6 +1,7 @@
 """Retries: what is tried again, how long between, what is counted, and what is said when it was in vain."""
 
 import pickle
+from types import SimpleNamespace
 
 import aiohttp
 import botocore.exceptions as boto
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import retries
 from pipelines.errors import StorageError, StorageFullError
 from pipelines.retries import Retries, RetryPolicy, repeated
 from pipelines.storage import Storage
@@ -164,6 +166,17 @@ def test_a_store_that_was_never_reached_is_soon_given_up():
 def test_a_store_that_was_reached_once_or_answers_is_given_more_time(error, proven):
     failing = Failing(2, error, proven=proven, first_wait=4, unproven_seconds=1)
     assert failing.run() == 7
+
+
+@pytest.mark.parametrize(("seconds", "attempts"), [(0, 7), (20, 4), (31, 3), (600, 3)])
+def test_there_are_three_attempts_however_long_each_takes_and_from_the_third_on_time_counts(
+    seconds, attempts, monkeypatch
+):
+    failing = Failing(99, TimeoutError())
+    # A clock that only attempts move: each fails once and takes its time.
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: (99 - failing.left) * seconds))
+    with pytest.raises(StorageError, match=f", after {attempts} attempts$"):
+        failing.run()
 
 
 def test_the_defaults_take_well_under_a_minute():
