@@ -84,7 +84,7 @@ def repeated(
             raise
         except Exception as error:
             failure = failure_of(error)
-            if failure is Failure.LASTING:
+            if failure is Failure.LASTING or (failure is Failure.NO_CREDENTIALS and not retries.proven):
                 raise
             if failure is Failure.BARE and renewed:
                 raise

@@ -66,12 +66,14 @@ LASTING = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryE
 
 class Failure(Enum):
     """LASTING: again would be in vain. PASSING: it may work the next time. EXPIRED: it may, with new credentials.
-    BARE: an answer that gives no reason, which may be that the credentials expired."""
+    BARE: an answer that gives no reason, which may be that the credentials expired. NO_CREDENTIALS: none were found; of
+    a store that has worked before, they are EXPIRED, as where a machine's own endpoint for them is busy."""
 
     LASTING = auto()
     PASSING = auto()
     EXPIRED = auto()
     BARE = auto()
+    NO_CREDENTIALS = auto()
 
 
 class ShortReadError(OSError):
@@ -94,6 +96,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure.LASTING
     if any(map(_is_no_answer, chain)):
         return Failure.PASSING
+    if any("NoCredentialsError" in _type_names(one) for one in chain):
+        return Failure.NO_CREDENTIALS
     return Failure.LASTING if isinstance(error, LASTING) or any(map(_is_our_fault, chain)) else Failure.PASSING
 
 

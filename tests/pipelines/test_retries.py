@@ -76,7 +76,6 @@ def test_what_may_pass(error):
         TypeError("unexpected keyword"),
         ValueError("no such option"),
         NotImplementedError(),
-        boto.NoCredentialsError(),
         boto.ProfileNotFound(profile="p"),
         boto.ParamValidationError(report="r"),
         aiohttp.ClientResponseError(None, (), status=404),  # type: ignore[arg-type]
@@ -196,6 +195,19 @@ def test_credentials_that_never_worked_are_renewed_once():
     with pytest.raises(OSError, match="told"):
         failing.run()
     assert failing.renewals == 1
+
+
+def test_no_credentials_are_looked_for_again_where_there_were_some():
+    failing = Failing(3, boto.NoCredentialsError())
+    assert failing.run() == 7
+    assert failing.renewals == 3
+
+
+def test_no_credentials_at_the_first_request_are_an_error_at_once():
+    failing = Failing(9, boto.NoCredentialsError(), proven=False)
+    with pytest.raises(boto.NoCredentialsError):
+        failing.run()
+    assert (failing.waits, failing.renewals) == ([], 0)
 
 
 def test_a_refusal_without_a_reason_is_tried_with_new_credentials_once():

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -69,6 +70,24 @@ def test_a_key_that_stays_expired_is_one_line(bare, tmp_path):
     proxy.expired.add("OLDKEY")
     with pytest.raises(StorageError, match=r"^s3://.*: cannot write: The provided token has expired\., after 7 attem"):
         storage.write_atomic(uri, b"")
+
+
+def test_credentials_that_cannot_be_found_for_a_while_are_waited_for(bare, tmp_path):
+    storage, proxy, uri = bare
+    write_profile(tmp_path, "default", "OLDKEY")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            write_profile(tmp_path, "default", "NEWKEY")
+
+    storage = replace(storage, policy=replace(storage.policy, sleep=wait))
+    assert storage.exists(uri)
+    proxy.expired.add("OLDKEY")
+    (tmp_path / "credentials").unlink()
+    assert storage.read_bytes(uri) == b"found"
+    assert len(waits) == 3
 
 
 def test_a_profile_is_taken_from_the_options_or_the_environment(bare, tmp_path, monkeypatch):
