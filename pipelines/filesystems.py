@@ -10,6 +10,9 @@ CONNECT_SECONDS = 5
 SILENT_SECONDS = 20
 # A slower connection is taken for one that hangs.
 SLOWEST_BYTES_A_SECOND = 1 << 18
+# What a listing, or a file whose size nobody told, is taken for, and an answer about one object or a page of a listing.
+UNTOLD_BYTES = 1 << 30
+ANSWER_BYTES = 1 << 20
 
 
 def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[Any, str]:
@@ -44,10 +47,13 @@ def is_s3(fs: Any) -> bool:
     return "s3" in fs.protocol and hasattr(fs, "call_s3")
 
 
-def time_to_send(fs: Any, size: int) -> dict[str, float]:
-    """The argument that bounds the time of a call that sends so many bytes: libraries wait for ever for a server that
-    does not ask for them. Empty where the filesystem has no such argument."""
-    return {"timeout": SILENT_SECONDS + size / SLOWEST_BYTES_A_SECOND} if fs.async_impl else {}
+def time_to_move(fs: Any, size: int = UNTOLD_BYTES) -> dict[str, float]:
+    """The argument that bounds the time of a call that sends or gets so many bytes: libraries wait for ever for a
+    server that does not ask for them, or gives one now and then. Empty where the filesystem has no such argument."""
+    if not fs.async_impl:
+        return {}
+    silent = (getattr(fs, "config_kwargs", None) or {}).get("read_timeout") or SILENT_SECONDS
+    return {"timeout": CONNECT_SECONDS + silent + size / SLOWEST_BYTES_A_SECOND}
 
 
 def _with_ours(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pipelines import filesystems, s3_requests
 from pipelines.errors import StorageError
-from pipelines.filesystems import is_s3, time_to_send
+from pipelines.filesystems import ANSWER_BYTES, is_s3, time_to_move
 from pipelines.local_files import FileEntry, fixed_part, is_glob, is_hidden
 from pipelines.remote_file import MAX_BLOCK_BYTES, RemoteFile
 from pipelines.retries import Retries, RetryPolicy, repeated
@@ -73,7 +73,7 @@ class RemoteFiles:
 
         def work(fs: Any, key: str) -> bytes:
             if not is_s3(fs):
-                return fs.cat_file(key)
+                return fs.cat_file(key, **time_to_move(fs))
             bucket, path, _ = fs.split_path(key)
             return s3_requests.whole_object(fs, bucket, path)
 
@@ -118,14 +118,14 @@ class RemoteFiles:
         fs, key = self._filesystem(uri)
         if is_s3(fs) and len(data) <= s3_requests.MAX_PUT_BYTES:
             bucket, path, _ = fs.split_path(key)
-            self._s3_call(uri, "write")("put_object", Bucket=bucket, Key=path, Body=data, **time_to_send(fs, len(data)))
+            self._s3_call(uri, "write")("put_object", Bucket=bucket, Key=path, Body=data)
         else:
-            self._do(uri, "write", lambda fs, key: fs.pipe_file(key, data, **time_to_send(fs, len(data))))
+            self._do(uri, "write", lambda fs, key: fs.pipe_file(key, data, **time_to_move(fs, len(data))))
 
     def delete(self, uri: str) -> None:
         """Removes the file, if it is there."""
         with suppress(FileNotFoundError):
-            self._do(uri, "delete", lambda fs, key: fs.rm_file(key))
+            self._do(uri, "delete", lambda fs, key: fs.rm_file(key, **time_to_move(fs, ANSWER_BYTES)))
 
     def sweep(self, folder_uri: str) -> None:
         """Ends uploads in parts that were abandoned below the folder, where the store has such and lets us."""
@@ -164,12 +164,16 @@ class RemoteFiles:
     def _info(self, uri: str, verb: str) -> dict[str, Any] | None:
         """What the filesystem says of a file or folder; None where nothing is."""
         try:
-            return self._do(uri, verb, lambda fs, key: fs.info(key))
+            return self._do(uri, verb, lambda fs, key: fs.info(key, **time_to_move(fs, ANSWER_BYTES)))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def _s3_call(self, uri: str, verb: str) -> s3_requests.Call:
-        return lambda *request, **parts: self._do(uri, verb, lambda fs, key: fs.call_s3(*request, **parts))
+        def call(*request: str, **parts: Any) -> dict[str, Any]:
+            size = max(len(parts.get("Body", b"")), ANSWER_BYTES)
+            return self._do(uri, verb, lambda fs, key: fs.call_s3(*request, **parts, **time_to_move(fs, size)))
+
+        return call
 
     def _do(self, uri: str, verb: str, work: Callable[[Any, str], Result]) -> Result:
         """One operation, given the filesystem and the URI's path in it; repeated."""
@@ -204,20 +208,21 @@ def _s3_entry(fs: Any, bucket: str, one: S3Object) -> FileEntry:
 
 def _find(fs: Any, key: str, glob: bool) -> list[FileEntry]:
     """The files below a folder; or those that a glob matches, and those below the folders that it matches."""
-    found = fs.glob(key, detail=True) if glob else fs.find(key, detail=True)
+    limit = time_to_move(fs)
+    found = fs.glob(key, detail=True, **limit) if glob else fs.find(key, detail=True, **limit)
     for name in [name for name, info in found.items() if info["type"] == "directory"]:
-        found |= fs.find(name, detail=True)
+        found |= fs.find(name, detail=True, **limit)
     return [_entry(fs, info) for info in found.values() if info["type"] == "file"]
 
 
 def _names(fs: Any, key: str) -> list[str]:
-    found = [name.rstrip("/") for name in fs.ls(key, detail=False)]
+    found = [name.rstrip("/") for name in fs.ls(key, detail=False, **time_to_move(fs))]
     return sorted(name.rsplit("/", 1)[-1] for name in found if name != key.rstrip("/"))
 
 
 def _range(fs: Any, key: str, start: int, stop: int) -> bytes:
     try:
-        data = fs.cat_file(key, start=start, end=stop)
+        data = fs.cat_file(key, start=start, end=stop, **time_to_move(fs, stop - start))
     except Exception as error:
         if server_answer(error)[1] == RANGE_BEHIND_THE_END:
             return b""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from pipelines.filesystems import time_to_send
+from pipelines.filesystems import ANSWER_BYTES, time_to_move
 from pipelines.local_files import fixed_part
 from pipelines.store_errors import ShortReadError
 
@@ -82,8 +82,8 @@ def whole_object(fs: Any, bucket: str, key: str) -> bytes:
     ShortReadError where there are fewer than announced."""
     from fsspec.asyn import sync
 
-    answer = fs.call_s3("get_object", Bucket=bucket, Key=key)
-    data = sync(fs.loop, _body, answer["Body"], **time_to_send(fs, answer["ContentLength"]))
+    answer = fs.call_s3("get_object", Bucket=bucket, Key=key, **time_to_move(fs, ANSWER_BYTES))
+    data = sync(fs.loop, _body, answer["Body"], **time_to_move(fs, answer["ContentLength"]))
     if len(data) != answer["ContentLength"]:
         raise ShortReadError(f"{len(data):,} bytes came of {answer['ContentLength']:,}")
     return data

@@ -156,7 +156,8 @@ def test_a_file_that_vanished_while_it_is_read_is_an_error_and_no_end(place):
 
 def test_a_server_that_never_asks_for_what_is_to_be_written_is_not_waited_for(place, monkeypatch):
     storage, proxy, uri = place
-    monkeypatch.setattr(filesystems, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(filesystems, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(filesystems, "SLOWEST_BYTES_A_SECOND", 1 << 40)
     proxy.hang_seconds = 60
     proxy.next.append("hang")
     storage.write_atomic(f"{uri}/a", b"1")

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from pipelines import filesystems
 from pipelines.errors import StorageError
-from pipelines.storage import Storage
+from pipelines.storage import RetryPolicy, Storage
 from tests.s3_server import NO_WAIT
 
 STORAGE = Storage(policy=NO_WAIT)
@@ -82,3 +84,46 @@ def test_parts_of_a_file_are_read_where_the_server_gives_parts(web):
 def test_a_server_that_is_not_there_is_no_missing_file(web):
     with pytest.raises(StorageError, match=r"^http://127.0.0.1:9/a: cannot look at: .*, after 7 attempts$"):
         STORAGE.exists("http://127.0.0.1:9/a")
+
+
+class Trickling(WithoutRanges):
+    """Sends a byte now and then, never so seldom that it is silent."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.ended.wait(0.1):  # type: ignore[attr-defined]
+                self.wfile.write(b" ")
+
+
+@pytest.fixture
+def trickling(monkeypatch) -> Iterator[str]:
+    """The URL of such a server, which is waited for no longer than a second and a half."""
+    monkeypatch.setattr(filesystems, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(filesystems, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(filesystems, "SLOWEST_BYTES_A_SECOND", 1 << 40)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickling)
+    server.ended = threading.Event()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.ended.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("store", ["web", "s3"])
+@pytest.mark.parametrize(
+    "read",
+    [Storage.read_bytes, lambda storage, uri: storage.read_range(uri, 0, 1000), Storage.names, Storage.list_files],
+    ids=["read_bytes", "read_range", "names", "list_files"],
+)
+def test_a_server_that_gives_a_byte_now_and_then_is_not_read_for_ever(trickling, store, read):
+    options = {"endpoint_url": trickling, "anon": True} if store == "s3" else {}
+    storage = Storage(options, RetryPolicy(attempts=2, first_wait=0))
+    uri = "s3://bucket/a" if store == "s3" else f"{trickling}/a"
+    with pytest.raises(StorageError, match=r"/a: cannot (read|list): .*after 2 attempts$"):
+        read(storage, uri)
