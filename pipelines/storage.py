@@ -135,15 +135,15 @@ class Storage:
             else:
                 self._remote.delete(uri)
 
-    def sweep(self, folder_uri: str) -> None:
-        """Removes what writers that died half-way left: local ones of this machine directly in the folder; in S3,
-        uploads in parts below it that began over a day ago."""
-        path = local_path(folder_uri)
+    def sweep(self, folder_uri: str, *inner_uris: str) -> None:
+        """Removes what writers that died half-way left: local ones of this machine directly in the folder and in those
+        inside it that are named; in S3, uploads in parts anywhere below the folder that began over a day ago."""
+        paths = [local_path(uri) for uri in (folder_uri, *inner_uris)]
         with one_line_errors(folder_uri, "clean"):
-            if path is not None:
-                local_files.sweep(path)
-            else:
+            if paths[0] is None:
                 self._remote.sweep(folder_uri)
+            for path in filter(None, paths):
+                local_files.sweep(path)
 
     def join(self, uri: str, *parts: str) -> str:
         """The URI of something below a folder."""

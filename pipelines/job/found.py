@@ -11,7 +11,7 @@ from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
 from pipelines.output.job_file import JobFile, difference
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, load_manifest
-from pipelines.output.planned import Planned, load_planned
+from pipelines.output.planned import Planned, planned_from
 from pipelines.version import encorpus_version
 
 
@@ -53,7 +53,7 @@ def look_at_output(job: Job, resolved: ResolvedSpec) -> Found:
     output = Output(job.output, job.storage)
     shards = _shards_in(output, job.inputs)
     plan_bytes = output.storage.read_if_there(output.plan_uri)
-    planned = load_planned(output) if shards else None
+    planned = planned_from(output, plan_bytes) if shards else None
     shard_rows = job.shard_rows or (planned and planned.job.shard_rows)
     if shard_rows is None:
         shard_rows = default_shard_rows(resolved.pooling, job.gpus_per_worker, sequence_bytes(resolved))

@@ -34,8 +34,12 @@ class Planned:
 
 def load_planned(output: Output) -> Planned:
     """Reads both. Raises UsageError when there is no output of encorpus, StorageError when a file is damaged."""
+    return planned_from(output, output.storage.read_if_there(output.plan_uri))
+
+
+def planned_from(output: Output, data: bytes | None) -> Planned:
+    """Reads job.json, beside a plan.parquet that was read before. Raises as `load_planned` does."""
     job = load_job_file(output)
-    data = None if job is None else output.storage.read_if_there(output.plan_uri)
     if job is None or data is None:
         raise UsageError(f"{output.uri}: not an output of encorpus embed: it has no _encorpus/job.json or plan.parquet")
     try:

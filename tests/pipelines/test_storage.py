@@ -201,9 +201,10 @@ def test_sweep_removes_what_dead_writers_left_and_nothing_else(tmp_path: Path):
     assert len(leftover) == 1 and leftover[0].endswith(".tmp")
     dead = leftover[0].split(".")[-3]
     alive = leftover[0].replace(f".{dead}.", f".{os.getpid()}.")
-    write(tmp_path, alive, ".other.tmp", "shard2")
-    STORAGE.sweep(str(tmp_path))
-    assert STORAGE.names(str(tmp_path)) == sorted([alive, ".other.tmp", "shard2"])
+    write(tmp_path, alive, ".other.tmp", "shard2", f"named/{leftover[0]}", f"unnamed/{leftover[0]}")
+    STORAGE.sweep(str(tmp_path), f"{tmp_path}/named")
+    assert STORAGE.names(str(tmp_path)) == sorted([alive, ".other.tmp", "shard2", "named", "unnamed"])
+    assert [STORAGE.names(f"{tmp_path}/{folder}") for folder in ("named", "unnamed")] == [[], leftover]
     STORAGE.sweep(f"{tmp_path}/nowhere")
 
 

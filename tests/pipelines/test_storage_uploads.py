@@ -45,6 +45,14 @@ def test_sweep_ends_old_uploads_below_the_folder_and_no_others(s3, begun):
     assert uploads(client, uri) == ["folder-beside/d"]
 
 
+def test_a_sweep_of_a_folder_and_those_inside_it_is_one_listing(faulty):
+    storage, proxy = faulty
+    uri = f"{new_bucket(storage)}/folder"
+    proxy.requests.clear()
+    storage.sweep(uri, f"{uri}/inner", f"{uri}/inner/most")
+    assert proxy.requests == {"GET": 1}
+
+
 def test_sweep_leaves_young_uploads_alone(rclone_s3):
     client = s3fs.S3FileSystem(**rclone_s3.options)
     uri = f"{new_bucket(rclone_s3)}/folder"
