@@ -104,6 +104,12 @@ class FaultProxy:
         if self.log:
             with self.log.open("a") as file:
                 file.write(f"{time.time():.3f} {request.method} {request.raw_path} {fault or ''}\n")
+        try:
+            return await self._answered(request, fault)
+        except ConnectionResetError:  # the client is gone, or was killed
+            return _closed(request)
+
+    async def _answered(self, request: web.BaseRequest, fault: str | None) -> web.StreamResponse:
         if fault in ANSWERS:
             return _answer(request, fault)
         if fault in ("hang", "reset"):
