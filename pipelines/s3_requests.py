@@ -7,9 +7,9 @@ a hundred pages only the page that failed is asked for again.
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from pipelines.filesystems import ANSWER_BYTES, time_to_move
+from pipelines.filesystems import ANSWER_BYTES, UNTOLD_BYTES, time_to_move
 from pipelines.local_files import fixed_part
 from pipelines.store_errors import ShortReadError
 
@@ -83,9 +83,11 @@ def whole_object(fs: Any, bucket: str, key: str) -> bytes:
     from fsspec.asyn import sync
 
     answer = fs.call_s3("get_object", Bucket=bucket, Key=key, **time_to_move(fs, ANSWER_BYTES))
-    data = sync(fs.loop, _body, answer["Body"], **time_to_move(fs, answer["ContentLength"]))
-    if len(data) != answer["ContentLength"]:
-        raise ShortReadError(f"{len(data):,} bytes came of {answer['ContentLength']:,}")
+    announced = answer.get("ContentLength")
+    limit = time_to_move(fs, UNTOLD_BYTES if announced is None else announced)
+    data = cast(bytes, sync(fs.loop, _body, answer["Body"], **limit))
+    if announced not in (None, len(data)):
+        raise ShortReadError(f"{len(data):,} bytes came of {announced:,}")
     return data
 
 

@@ -53,7 +53,8 @@ def upstream(tmp_path):
     ids=["while it reads", "while it writes"],
 )
 def test_a_client_that_is_killed_is_let_go_quietly(upstream, caplog, sent, received):
-    with running(Watched(upstream), port := free_port()) as proxy:
+    proxy = Watched(upstream)
+    with running(proxy, port := free_port()):
         client = socket.create_connection(("127.0.0.1", port))
         client.sendall(sent)
         client.recv(received)
