@@ -6,8 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from cluster.config_file import config_defaults
-from cluster.option_types import column_names, count, input_place, integers, non_negative, storage_pair, workers
-from pipelines.encoder.spec import DTYPES, POOLINGS, PRECISIONS
+from cluster.option_types import (
+    column_names,
+    count,
+    count_from_0,
+    input_place,
+    integers,
+    non_negative,
+    storage_pair,
+    workers,
+)
+from pipelines.encoder.spec import CHUNK_POOLS, DTYPES, POOLINGS, PRECISIONS
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
 
@@ -189,6 +198,25 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
         choices=PRECISIONS,
         default="float32",
         help="of the matrix products (default: %(default)s)",
+    )
+    chunks = parser.add_argument_group("chunks of long documents")
+    chunks.add_argument(
+        "--chunk-tokens",
+        type=count,
+        metavar="N",
+        help="a document becomes chunks of at most N tokens, a row each; takes the place of --max-tokens",
+    )
+    chunks.add_argument(
+        "--chunk-overlap",
+        type=count_from_0,
+        default=0,
+        metavar="M",
+        help="tokens that a chunk repeats of the one before (default: %(default)s)",
+    )
+    chunks.add_argument(
+        "--chunk-pool",
+        choices=CHUNK_POOLS,
+        help="one vector a document, from those of its chunks; default: one a chunk",
     )
 
 

@@ -34,6 +34,9 @@ def encoder_of(arguments: argparse.Namespace) -> EncoderSpec:
         max_tokens=arguments.max_tokens,
         dtype=arguments.dtype,
         precision=arguments.precision,
+        chunk_tokens=arguments.chunk_tokens,
+        chunk_overlap=arguments.chunk_overlap,
+        chunk_pool=arguments.chunk_pool,
     )
 
 

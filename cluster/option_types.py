@@ -16,6 +16,11 @@ def count(text: str) -> int:
     return number
 
 
+def count_from_0(text: str) -> int:
+    """What may also be none: a whole number from 0."""
+    return 0 if text == "0" else count(text)
+
+
 def integers(text: str) -> tuple[int, ...]:
     """Indexes, negative ones too."""
     try:

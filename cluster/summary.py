@@ -7,7 +7,7 @@ from itertools import pairwise
 from cluster.progress_display import retries_told
 from pipelines.job.embed import Summary
 from pipelines.job.prepare import Prepared
-from pipelines.numbers import count, duration, size
+from pipelines.numbers import count, duration, rows_held, size
 
 SHOWN_FAILURES = 5
 SHOWN_REASONS = 5
@@ -95,7 +95,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     output = shlex.quote(summary.output)
     if summary.manifest is not None:
         whole = summary.manifest
-        held = f"{count(whole.rows, 'row')} in {count(whole.units, 'shard')}, {size(whole.bytes)}"
+        held = f"{rows_held(whole.rows, whole.documents)} in {count(whole.units, 'shard')}, {size(whole.bytes)}"
         yield f"{summary.output}: complete, {held}"
         yield f"look at it: encorpus search {output} 'a query'     prove it: encorpus verify {output}"
 

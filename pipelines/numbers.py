@@ -6,6 +6,12 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def rows_held(rows: int, documents: int) -> str:
+    """'10 rows', and where rows are chunks '52 rows of 10 documents'."""
+    held = count(rows, "row")
+    return held if rows == documents else f"{held} of {count(documents, 'document')}"
+
+
 def duration(seconds: float) -> str:
     """'8 s', '3 min 20 s', '2 h 05 min', '11 d 04 h'."""
     whole = round(seconds)

@@ -81,15 +81,17 @@ def _plan_lines(plan: Plan, kinds: list[KindRows], rows: int) -> Iterator[str]:
 
 def _token_lines(found: Estimate, max_tokens: int) -> Iterator[str]:
     half, most, nearly_all = found.percentiles
-    yield (
-        f"tokens a row, of {count(found.sampled, 'row')} sampled: mean {found.tokens:.1f}, half up to {half}, "
-        f"90 % up to {most}, 99 % up to {nearly_all}; {found.truncated:.1%} are cut at {max_tokens}"
-    )
+    spread = f"half up to {half}, 90 % up to {most}, 99 % up to {nearly_all}"
+    sampled = f"of {count(found.sampled, 'row')} sampled: mean"
+    if found.chunks is None:
+        yield f"tokens a row, {sampled} {found.tokens:.1f}, {spread}; {found.truncated:.1%} are cut at {max_tokens}"
+    else:
+        yield f"chunks a row, {sampled} {found.chunks:.1f} with {found.tokens:.1f} tokens; tokens a chunk: {spread}"
     largest = max(bar.share for bar in found.lengths)
     for bar in found.lengths:
         drawn = "#" * round(LONGEST_BAR * bar.share / largest)
         yield f"{bar.least:>7} to {min(bar.most, max_tokens):<5} {bar.share:>6.1%}  {drawn}".rstrip()
-    probed = f"{count(found.probed_rows, 'row')} in {found.probed_seconds:.1f} s"
+    probed = f"{count(found.probed, 'row' if found.chunks is None else 'chunk')} in {found.probed_seconds:.1f} s"
     yield f"one worker on this machine: {probed} = {rate(found.rows_per_second)} rows/s, padding {found.padding:.1%}"
 
 

@@ -17,7 +17,7 @@ SHOWN_LINES = 3
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Encodes the query with the output's own encoder and prints the hits, best first."""
+    """Encodes the query, cut like any text, with the output's own encoder and prints the hits, best first."""
     output = Output(arguments.output, storage_of(arguments))
     planned = load_planned(output)
     refuse_sequence(planned, output)
@@ -25,7 +25,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     query = np.asarray(encoder.encode([arguments.query]))[0]
     hits = search(output, query, encoder.fingerprint, arguments.top)
     for hit in hits:
-        console.print(f"{hit.score:.3f}  {hit.id}")
+        chunk = "" if hit.chunk is None else f"  chunk {hit.chunk}"
+        console.print(f"{hit.score:.3f}  {hit.id}{chunk}")
         for line in _shortened(hit.text):
             console.print(f"       {line}")
     if not hits:

@@ -5,7 +5,7 @@ import shlex
 
 from cluster.console import Console
 from cluster.job_options import storage_of
-from pipelines.numbers import count, size
+from pipelines.numbers import count, rows_held, size
 from pipelines.output.layout import Output
 from pipelines.output.status import Status, status
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _committed(found: Status) -> str:
     truncated = f" ({found.truncated:,} of them cut at the maximum)" if found.truncated else ""
-    held = f"{count(found.rows, 'row')}{truncated}, {count(found.tokens, 'token')}, {size(found.bytes)}"
+    held = f"{rows_held(found.rows, found.documents)}{truncated}, {count(found.tokens, 'token')}, {size(found.bytes)}"
     return f"{count(found.committed, 'unit')}: {held}"
 
 

@@ -9,7 +9,7 @@ from cluster.job_options import storage_of
 from cluster.line_display import line_display
 from cluster.output_encoder import load_output_encoder
 from pipelines.errors import UsageError
-from pipelines.numbers import count, size
+from pipelines.numbers import count, rows_held, size
 from pipelines.output.check_sample import Sampling
 from pipelines.output.layout import Output
 from pipelines.output.planned import load_planned
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.print(f"✗ {violation}")
     if len(found.violations) > SHOWN:
         console.print(f"  and {len(found.violations) - SHOWN:,} more")
-    rows = f"{count(found.rows, 'row')}, {count(found.rejects, 'reject')}"
+    rows = f"{rows_held(found.rows, found.documents)}, {count(found.rejects, 'reject')}"
     read = f"{count(found.shards, 'shard')}, {rows}, {size(found.bytes)}"
     if deep is not None:
         read += f"; {count(found.sampled, 'row')} embedded again (--sample {deep.rows} --seed {deep.seed})"
@@ -58,7 +58,7 @@ def _sampling(output: Output, arguments: argparse.Namespace) -> Sampling | None:
         return None
     encoder = load_output_encoder(load_planned(output), output, arguments)
     return Sampling(
-        encode=encoder.encode,
+        encode=encoder.encode_documents,
         fingerprint=encoder.fingerprint,
         rows=arguments.sample or SAMPLE_ROWS,
         seed=arguments.seed or 1 + secrets.randbelow(SEEDS),

@@ -21,6 +21,7 @@ from pipelines.errors import ModelError, UsageError
 
 DTYPES = ("float32", "float16", "int8", "binary")
 PRECISIONS = ("float32", "bfloat16", "float16")
+CHUNK_POOLS = ("mean",)
 
 # The published preprocessors pack 128 tokens, so this is what the published snippet's vectors see.
 DEFAULT_MAX_TOKENS = 128
@@ -32,7 +33,9 @@ class EncoderSpec:
 
     model, preprocessor: handles (a local folder, a `.tar.gz`, an `https://` handle, a folder at an fsspec URI).
     layers: indexes into `encoder_outputs` whose mean replaces `sequence_output`; negative ones count from the end.
-    dtype: of the vectors in a shard. precision: of the matrix products inside.
+    dtype: of the vectors in a shard. precision: of the matrix products inside. chunk_tokens: documents become chunks
+    of at most so many tokens, special ones included; it takes the place of max_tokens. chunk_overlap: tokens that a
+    chunk repeats of the one before. chunk_pool: `mean` for one vector a document, else each chunk has its own.
     """
 
     model: str
@@ -43,6 +46,9 @@ class EncoderSpec:
     max_tokens: int | None = None
     dtype: str = "float32"
     precision: str = "float32"
+    chunk_tokens: int | None = None
+    chunk_overlap: int = 0
+    chunk_pool: str | None = None
 
     @property
     def encoded_dtype(self) -> str:
@@ -59,6 +65,7 @@ class EncoderSpec:
             )
         if self.layers and self.pooling == "pooled":
             raise UsageError("--layers and --pooling pooled exclude each other: choose cls, mean, max or sequence")
+        _check_chunks(self)
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,8 @@ def _settled(spec: EncoderSpec, storage_options: Mapping[str, Any] | None) -> Re
         raise UsageError("--layers needs --pooling cls, mean, max or sequence: this model recommends pooled")
     if spec.normalize and pooling == "sequence":
         raise UsageError("--normalize and --pooling sequence exclude each other: leave one out")
+    if spec.chunk_pool and pooling == "sequence":
+        raise UsageError("--chunk-pool and --pooling sequence exclude each other: leave one out")
     normalize = bool(advice.normalize) and pooling != "sequence" if spec.normalize is None else spec.normalize
     if advice.layers is not None:
         check_layers(spec.layers, advice.layers)
@@ -116,10 +125,11 @@ def _settled(spec: EncoderSpec, storage_options: Mapping[str, Any] | None) -> Re
     return ResolvedSpec(spec, pooling, normalize, max_tokens, model_folder, preprocessor_folder, fingerprint)
 
 
-def check_max_tokens(max_tokens: int, longest: int | None) -> None:
+def check_max_tokens(spec: EncoderSpec, max_tokens: int, longest: int | None) -> None:
     """UsageError where the model takes no texts of so many tokens. longest: None where it does not tell."""
     if longest is not None and max_tokens > longest:
-        raise UsageError(f"--max-tokens {max_tokens}: the model takes at most {longest} tokens; ask for at most that")
+        option = "--chunk-tokens" if spec.chunk_tokens else "--max-tokens"
+        raise UsageError(f"{option} {max_tokens}: the model takes at most {longest} tokens; ask for at most that")
 
 
 def check_layers(layers: tuple[int, ...], count: int) -> None:
@@ -141,6 +151,9 @@ def _deciding_options(spec: EncoderSpec, pooling: str, normalize: bool, max_toke
         "max_tokens": max_tokens,
         "dtype": spec.dtype,
         "precision": spec.precision,
+        "chunk_tokens": spec.chunk_tokens,
+        "chunk_overlap": spec.chunk_overlap,
+        "chunk_pool": spec.chunk_pool,
     }
 
 
@@ -161,11 +174,31 @@ def _preprocessor_folder(
 
 def _settle_max_tokens(spec: EncoderSpec, advice: Recommendation, longest: int | None) -> int:
     """What is asked for, if the model takes it; else what is recommended or the default, as far as the model goes."""
-    if spec.max_tokens is not None:
-        check_max_tokens(spec.max_tokens, longest)
-        return spec.max_tokens
+    asked = spec.chunk_tokens or spec.max_tokens
+    if asked is not None:
+        check_max_tokens(spec, asked, longest)
+        return asked
     wanted = advice.max_tokens or DEFAULT_MAX_TOKENS
     return wanted if longest is None else min(wanted, longest)
+
+
+def _check_chunks(spec: EncoderSpec) -> None:
+    chunk, overlap = spec.chunk_tokens, spec.chunk_overlap
+    _require(spec.chunk_pool is None or spec.chunk_pool in CHUNK_POOLS, "--chunk-pool", spec.chunk_pool, CHUNK_POOLS)
+    if chunk is None:
+        if overlap or spec.chunk_pool:
+            option = "--chunk-overlap" if overlap else "--chunk-pool"
+            raise UsageError(f"{option} needs --chunk-tokens, the tokens of a chunk")
+        return
+    if spec.max_tokens not in (None, chunk):
+        raise UsageError("--max-tokens and --chunk-tokens exclude each other: leave one out")
+    if chunk < LEAST_TOKENS:
+        raise UsageError(f"--chunk-tokens {chunk}: at least {LEAST_TOKENS} (two of them are [CLS] and [SEP])")
+    if not 0 <= overlap < chunk - 2:
+        raise UsageError(
+            f"--chunk-overlap {overlap}: 0 to {chunk - 3}, since {chunk - 2} tokens of a chunk of {chunk} are the "
+            "document's own"
+        )
 
 
 def _require(holds: bool, option: str, value: object, allowed: tuple[str, ...]) -> None:

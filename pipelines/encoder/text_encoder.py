@@ -1,7 +1,7 @@
 """TextEncoder: texts in, vectors out. The encoder runtime put together."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
 from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.chunk_mean import mean_of_chunks
+from pipelines.encoder.chunker import Chunker
 from pipelines.encoder.device import prepare_tensorflow
 from pipelines.encoder.flop import flop_by_length
 from pipelines.encoder.pooling import pool, unit_length
@@ -17,7 +19,8 @@ from pipelines.encoder.precision import with_precision
 from pipelines.encoder.saved_model import SavedEncoder, load_encoder
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, check_layers, check_max_tokens, resolve_spec
 from pipelines.encoder.stats import EncodeStats
-from pipelines.encoder.tokenizer import Tokenizer, Tokens
+from pipelines.encoder.tokenizer import Tokenizer
+from pipelines.encoder.tokens import Chunks, Tokens
 
 # Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
 CPU_TOKEN_BUDGET = 512
@@ -32,7 +35,8 @@ WINDOW_TEXTS = 16384
 
 
 class Encoded(NamedTuple):
-    """vectors: [n, dim], or for `sequence` a list of n arrays [tokens, dim]; stats: what it cost."""
+    """vectors: [n, dim], or for `sequence` a list of n arrays [tokens, dim], of n texts, chunks, or documents whose
+    chunks are pooled; stats: what it cost."""
 
     vectors: np.ndarray | list[np.ndarray]
     stats: EncodeStats
@@ -57,14 +61,19 @@ class TextEncoder:
 
     `encode` is `tokenize` followed by `encode_tokens`. A caller with its own pipeline runs `tokenize` in one
     thread while `encode_tokens` runs in another; `encode_tokens` itself is for one thread at a time.
+
+    `encode` and `tokenize` cut a text that is longer than a chunk; `tokenize_documents` makes chunks where the spec
+    asks for them.
     """
 
     def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
         self.resolved = resolved
         self._encoder = encoder
         self.tokenize = tokenizer
+        spec = resolved.spec
+        self._chunker = Chunker(tokenizer, spec.chunk_overlap, bool(spec.chunk_pool)) if spec.chunk_tokens else None
         self._token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
-        precision = resolved.spec.precision
+        precision = spec.precision
         fixed = encoder.fixed_length
         self._ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
         self._flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
@@ -91,8 +100,8 @@ class TextEncoder:
         """As `load`, from a spec that is already resolved on this machine."""
         gpu = prepare_tensorflow(threads)
         encoder = load_encoder(resolved.model_folder)
-        check_max_tokens(resolved.max_tokens, encoder.max_positions)
-        check_max_tokens(resolved.max_tokens, encoder.fixed_length)
+        for longest in (encoder.max_positions, encoder.fixed_length):
+            check_max_tokens(resolved.spec, resolved.max_tokens, longest)
         check_layers(resolved.spec.layers, encoder.layer_count)
         tokenizer = Tokenizer.of(resolved, encoder.module)
         return cls(resolved, encoder, tokenizer, gpu)
@@ -135,15 +144,37 @@ class TextEncoder:
         parts = [self.encode_tokens(tokens).vectors for tokens in self._tokenized_ahead(texts)]
         if self.resolved.pooling == "sequence":
             return [states for part in parts for states in part]
-        return np.concatenate([np.asarray(part) for part in parts]) if parts else self._no_vectors(0)
+        return np.concatenate(
+            [np.empty((0, self.dimension), self.resolved.spec.encoded_dtype), *map(np.asarray, parts)]
+        )
+
+    def encode_documents(
+        self, texts: Iterable[str], chosen: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> np.ndarray | list[np.ndarray]:
+        """The vectors that n documents have in a shard: one each, or where the spec asks for chunks one a chunk.
+
+        chosen: the document, from 0, and the number of each chunk that is wanted, int [m] each; None for all.
+        """
+        tokens = self.tokenize_documents(texts)
+        if chosen is not None and isinstance(tokens, Chunks):
+            document, number = chosen
+            tokens = tokens.part(np.minimum(tokens.places.first[document] + number, len(tokens.row) - 1))
+        return self.encode_tokens(tokens).vectors
+
+    def tokenize_documents(self, texts: Iterable[str]) -> Tokens:
+        """The tokens of texts: `Chunks` where the spec asks for chunks, else each text's, cut. Raises as `tokenize`."""
+        return self._chunker(texts) if self._chunker else self.tokenize(texts)
 
     def encode_tokens(self, tokens: Tokens) -> Encoded:
-        """Encodes tokenised texts, each distinct one once."""
+        """Encodes tokenised texts or chunks, each distinct one once."""
         start = time.perf_counter()
         distinct = len(tokens.lengths)
         sequence = self.resolved.pooling == "sequence"
+        pooled = tokens if isinstance(tokens, Chunks) and tokens.pooled else None
         states: list[np.ndarray] = [np.empty(0)] * (distinct if sequence else 0)
-        vectors = self._no_vectors(0 if sequence else distinct)
+        # Means are taken in float32, whatever comes out.
+        dtype = "float32" if pooled else self.resolved.spec.encoded_dtype
+        vectors = np.empty((0 if sequence else distinct, self.dimension), dtype)
         padded = flop = 0
         for batch in cut_batches(tokens.lengths, self._ladder, self._token_budget):
             full = len(batch.rows) == full_batch_rows(batch.length, self._token_budget)
@@ -168,6 +199,9 @@ class TextEncoder:
             flop=flop,
             seconds=time.perf_counter() - start,
         )
+        if pooled:
+            means = mean_of_chunks(vectors[tokens.row], pooled, self.resolved.normalize)
+            return Encoded(means.astype(self.resolved.spec.encoded_dtype), stats)
         return Encoded([states[row] for row in tokens.row] if sequence else vectors[tokens.row], stats)
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
@@ -205,9 +239,6 @@ class TextEncoder:
         if self.resolved.normalize:
             vectors = unit_length(vectors)
         return tf.cast(vectors, tf.float32)
-
-    def _no_vectors(self, rows: int) -> np.ndarray:
-        return np.empty((rows, self.dimension), self.resolved.spec.encoded_dtype)
 
 
 def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:

@@ -5,8 +5,7 @@ is ours. Legacy modules without a companion carry `.vocab_file` and `.do_lower_c
 functions are built.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,35 +14,23 @@ import tensorflow as tf
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
 from pipelines.encoder.saved_model import INPUT_NAMES, load_saved_model
 from pipelines.encoder.spec import ResolvedSpec
+from pipelines.encoder.tokens import Tokens
 from pipelines.errors import EncorpusError, ModelError, UsageError, first_line
 
-# One call of the tokenising graph: enough texts to amortise it, few enough bytes to bound its memory.
-CHUNK_TEXTS = 1024
-CHUNK_BYTES = 4 << 20
+# One call of a graph: enough texts to amortise it, few enough bytes to bound its memory.
+CALL_TEXTS = 1024
+CALL_BYTES = 4 << 20
 
 
 class UnencodableTextError(EncorpusError):
     """A text that is not valid Unicode (it holds a lone surrogate), so it has no UTF-8 form to tokenise."""
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """The packed tokens of n texts, distinct texts once.
-
-    word_ids, mask, type_ids: int32 [u, L]; lengths: int32 [u], tokens with the special ones, at most L;
-    truncated: bool [u], whether the text had more; row: int64 [n], which of the u each text is.
-    """
-
-    word_ids: np.ndarray
-    mask: np.ndarray
-    type_ids: np.ndarray
-    lengths: np.ndarray
-    truncated: np.ndarray
-    row: np.ndarray
-
-
 class Tokenizer:
-    """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads."""
+    """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads.
+
+    special: how many special tokens a packed text has.
+    """
 
     def __init__(self, preprocessor: Any, max_tokens: int, told: str) -> None:
         """told: what errors call the preprocessor. Raises ModelError when it is none."""
@@ -51,10 +38,14 @@ class Tokenizer:
             if not callable(getattr(preprocessor, name, None)):
                 raise ModelError(f"{told}: not a companion preprocessor of the encoder API: it has no `{name}`")
         self._preprocessor = preprocessor
-        self._max_tokens = max_tokens
-        self._graph = tf.function(self._pack, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+        self.max_tokens = max_tokens
+        self._graph = _graph_of_texts(self._tokenize_and_pack)
+        self._ids_graph = _graph_of_texts(self._ids)
+        rows = [tf.TensorSpec([None], tf.int32)] * 2
+        self._pack_graph = tf.function(self._pack_rows, input_signature=rows, autograph=False)
         try:
-            self._special = int(self._graph(tf.constant([""]))[1].numpy().sum())
+            self.special = int(self._graph(tf.constant([""]))[1].numpy().sum())
+            self._form: Any = tf.type_spec_from_value(preprocessor.tokenize(tf.constant([""])))
         except Exception as error:  # its functions may take or give anything
             raise ModelError(
                 f"{told}: not a companion preprocessor of the encoder API: it fails on a text: {first_line(error)}"
@@ -85,39 +76,91 @@ class Tokenizer:
         Of the texts, only the distinct ones are held, as UTF-8. Raises UsageError for anything but strings, and
         UnencodableTextError for a text that has no UTF-8 form; both name the text by its number.
         """
-        if isinstance(texts, str | bytes):
-            raise UsageError(f"one text, {str(texts)[:50]!r}, where a list of texts is needed: put it into a list")
         places: dict[bytes, int] = {}
-        encoded = (_utf8(text, number) for number, text in enumerate(texts, first))
+        encoded = (_utf8(text, number) for number, text in enumerate(_several(texts), first))
         row = np.fromiter((places.setdefault(text, len(places)) for text in encoded), np.int64)
-        chunks = [[array.numpy() for array in self._graph(tf.constant(chunk))] for chunk in _chunks(places)]
-        if not chunks:
-            empty = np.zeros((0, 1), np.int32)
-            return Tokens(empty, empty, empty, np.zeros(0, np.int32), np.zeros(0, bool), row)
-        word_ids, mask, type_ids, full = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
-        lengths = mask.sum(axis=1, dtype=np.int32)
-        longest = int(lengths.max())
+        calls = [_numpy(self._graph(tf.constant(call))) for call in _calls(places)]
+        full = np.concatenate([np.empty(0, np.int32), *(counts for *_, counts in calls)])
         return Tokens(
-            word_ids=np.ascontiguousarray(word_ids[:, :longest]),
-            mask=np.ascontiguousarray(mask[:, :longest]),
-            type_ids=np.ascontiguousarray(type_ids[:, :longest]),
-            lengths=lengths,
-            truncated=full + self._special > self._max_tokens,
+            *_packed([packed for *packed, _ in calls]),
+            truncated=full + self.special > self.max_tokens,
             row=row,
         )
 
-    def _pack(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def checked(self, texts: Iterable[str]) -> Iterator[str]:
+        """The texts as they come; raises as a call does."""
+        for number, text in enumerate(_several(texts)):
+            _utf8(text, number)
+            yield text
+
+    def token_ids(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of texts, uncut and without special ones: all of them int32 [t], and how many a text int32 [n]."""
+        calls = [_numpy(self._ids_graph(tf.constant(call))) for call in _calls(text.encode() for text in texts)]
+        empty = np.empty(0, np.int32)
+        return (
+            np.concatenate([empty, *(ids for ids, _ in calls)]),
+            np.concatenate([empty, *(lengths for _, lengths in calls)]),
+        )
+
+    def pack(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Packs rows of ids, int32 [tokens] each, with the special ones: word_ids, mask, type_ids and lengths, as
+        `Tokens` has them."""
+        calls = [rows[start : start + CALL_TEXTS] for start in range(0, len(rows), CALL_TEXTS)]
+        return _packed([_numpy(self._pack_graph(np.concatenate(call), list(map(len, call)))) for call in calls])
+
+    def _ids(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         tokens = self._preprocessor.tokenize(texts)
-        packed = self._preprocessor.bert_pack_inputs([tokens], seq_length=tf.constant(self._max_tokens, tf.int32))
         flat = tokens.merge_dims(1, -1) if tokens.ragged_rank > 1 else tokens
-        return (*(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES), tf.cast(flat.row_lengths(), tf.int32))
+        return tf.cast(flat.flat_values, tf.int32), tf.cast(flat.row_lengths(), tf.int32)
+
+    def _tokenize_and_pack(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        tokens = self._preprocessor.tokenize(texts)
+        flat = tokens.merge_dims(1, -1) if tokens.ragged_rank > 1 else tokens
+        return (*self._pack(tokens), tf.cast(flat.row_lengths(), tf.int32))
+
+    def _pack_rows(self, ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Packs ids in the form in which `.tokenize` gives them, which is the one that the packer surely takes."""
+        form = self._form
+        ragged: Any = tf.RaggedTensor
+        rows = ragged.from_row_lengths(tf.cast(ids, form.dtype), tf.cast(lengths, form.row_splits_dtype))
+        return self._pack(tf.expand_dims(rows, 1) if form.ragged_rank > 1 else rows)
+
+    def _pack(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, ...]:
+        packed = self._preprocessor.bert_pack_inputs([tokens], seq_length=tf.constant(self.max_tokens, tf.int32))
+        return tuple(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES)
+
+
+def _graph_of_texts(function: Callable) -> Any:
+    return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+
+
+def _numpy(tensors: Sequence[tf.Tensor]) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in tensors]
+
+
+def _packed(calls: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """word_ids, mask, type_ids [u, L] of all calls, as wide as the longest row, and the rows' lengths."""
+    if not calls:
+        empty = np.zeros((0, 1), np.int32)
+        return empty, empty, empty, np.zeros(0, np.int32)
+    word_ids, mask, type_ids = (np.concatenate(arrays) for arrays in zip(*calls, strict=True))
+    lengths = mask.sum(axis=1, dtype=np.int32)
+    longest = int(lengths.max())
+    word_ids, mask, type_ids = (np.ascontiguousarray(array[:, :longest]) for array in (word_ids, mask, type_ids))
+    return word_ids, mask, type_ids, lengths
+
+
+def _several(texts: Iterable[str]) -> Iterable[str]:
+    if isinstance(texts, str | bytes):
+        raise UsageError(f"one text, {str(texts)[:50]!r}, where a list of texts is needed: put it into a list")
+    return texts
 
 
 def _utf8(text: str, number: int) -> bytes:
     if not isinstance(text, str):
         raise UsageError(f"text {number}: it is of type {type(text).__name__} and not a str")
     try:
-        return text.encode("utf-8")
+        return text.encode()
     except UnicodeEncodeError as error:
         raise UnencodableTextError(
             f"text {number}: not valid Unicode: "
@@ -125,13 +168,15 @@ def _utf8(text: str, number: int) -> bytes:
         ) from None
 
 
-def _chunks(texts: Iterable[bytes]) -> list[list[bytes]]:
-    chunks: list[list[bytes]] = []
+def _calls(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The texts in as many calls as their number and size ask for."""
+    call: list[bytes] = []
     size = 0
     for text in texts:
-        if not chunks or len(chunks[-1]) == CHUNK_TEXTS or size + len(text) > CHUNK_BYTES:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(text)
+        if call and (len(call) == CALL_TEXTS or size + len(text) > CALL_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(text)
         size += len(text)
-    return chunks
+    if call:
+        yield call

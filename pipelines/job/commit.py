@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from pipelines.corpus.plan import CorpusFile
+from pipelines.corpus.plan import Columns, Plan
 from pipelines.job.embedded import EmbeddedRows
+from pipelines.output.chunk_columns import chunk_rows
 from pipelines.output.layout import Output
 from pipelines.output.quantized import quantized
 from pipelines.output.rejects import rejects_bytes
@@ -17,21 +18,27 @@ if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
 
 def commit_unit(
     output: Output,
-    file: CorpusFile,
-    columns: list[str],
+    plan: Plan,
+    columns: Columns,
     embedded: EmbeddedRows,
     encoder: "TextEncoder",
     again: bool = False,
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.
 
-    columns: those of the rows' table that go into the shard, `id` first. again: whether the unit may have a shard with
-    other rows, which then makes way before its rejects change, so that the two never disagree. Raises StorageError.
+    again: whether the unit may have a shard with other rows, which then makes way before its rejects change, so that
+    the two never disagree. Raises StorageError.
     """
     rows, dtype = embedded.rows, encoder.resolved.spec.dtype
+    file, own = plan.files[rows.unit.file], rows.table.select(plan.schema.names)
     stored = quantized(embedded.vectors, dtype)
     table = shard_table(
-        rows.table.select(columns), embedded.tokens, embedded.truncated, stored.vectors, encoder.dimension, dtype
+        own if embedded.chunks is None else chunk_rows(own, columns.text, embedded.chunks),
+        embedded.tokens,
+        embedded.truncated,
+        stored.vectors,
+        encoder.dimension,
+        dtype,
     )
     data, info = shard_bytes(
         table,
@@ -42,7 +49,8 @@ def commit_unit(
             start=rows.start,
             stop=rows.stop,
             last=rows.last,
-            rows=rows.table.num_rows,
+            rows=table.num_rows,
+            documents=rows.table.num_rows,
             rejects=rows.rejects.num_rows,
             tokens=int(embedded.tokens.sum()),
             truncated=int(embedded.truncated.sum()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.encoder.stats import EncodeStats
+from pipelines.encoder.tokens import ChunkPlaces, Chunks
 from pipelines.job.sampling import Sample
 from pipelines.output.quantized import vector_bytes
 
@@ -31,25 +32,27 @@ class Bar:
 
 @dataclass(frozen=True)
 class Estimate:
-    """sampled: rows tokenised. tokens: mean a row after truncation. truncated: share of the rows, 0 to 1.
-    percentiles: tokens of the 50th, 90th and 99th percentile row. lengths: of all of them, in bars that double.
-    padding: share of the encoded positions, 0 to 1. probed_rows, probed_seconds: what one worker like this process
-    tokenised and encoded, and how long it took. bytes_per_row: of the vectors in a shard."""
+    """sampled: rows tokenised. chunks: mean a row; None where rows are not cut into chunks. tokens: mean a row, after
+    truncation or in all of its chunks. truncated: share of the rows, 0 to 1. percentiles: tokens of the 50th, 90th and
+    99th percentile row or chunk. lengths: of all of them, in bars that double. padding: share of the encoded positions,
+    0 to 1. probed, probed_seconds: rows or chunks that one worker like this process tokenised and encoded, and how long
+    it took. bytes_per_row: of the vectors in a shard."""
 
     sampled: int
+    chunks: float | None
     tokens: float
     truncated: float
     percentiles: tuple[int, int, int]
     lengths: tuple[Bar, ...]
     padding: float
-    probed_rows: int
+    probed: int
     probed_seconds: float
     bytes_per_row: float
 
     @property
     def rows_per_second(self) -> float:
         """Of one worker."""
-        return self.probed_rows / self.probed_seconds
+        return self.probed / self.probed_seconds / (self.chunks or 1)
 
 
 def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | None:
@@ -57,21 +60,27 @@ def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | No
     texts = list(_in_turn(samples))
     if not texts:
         return None
-    tokens = encoder.tokenize(texts)
+    tokens = encoder.tokenize_documents(texts)
     lengths = tokens.lengths[tokens.row]
-    stats, seconds = _probe(texts, encoder)
+    chunked = tokens if isinstance(tokens, Chunks) else None
+    chunks_per_row = len(lengths) / len(texts)
+    stats, seconds = _probe(_chunk_texts(texts, chunked.places) if chunked else texts, encoder)
+    vectors_per_row = 1 if chunked is None or chunked.pooled else chunks_per_row
+    if encoder.resolved.pooling == "sequence":
+        vectors_per_row *= float(lengths.mean())
     width = vector_bytes(encoder.dimension, encoder.resolved.spec.dtype)
     half, most, nearly_all = (int(number) for number in np.percentile(lengths, (50, 90, 99)))
     return Estimate(
         sampled=len(texts),
-        tokens=float(lengths.mean()),
+        chunks=chunks_per_row if chunked else None,
+        tokens=float(lengths.sum()) / len(texts),
         truncated=float(tokens.truncated[tokens.row].mean()),
         percentiles=(half, most, nearly_all),
         lengths=tuple(bars(lengths)),
         padding=stats.padding,
-        probed_rows=stats.texts,
+        probed=stats.texts,
         probed_seconds=seconds,
-        bytes_per_row=width * (float(lengths.mean()) if encoder.resolved.pooling == "sequence" else 1),
+        bytes_per_row=width * vectors_per_row,
     )
 
 
@@ -81,6 +90,12 @@ def bars(lengths: np.ndarray) -> Iterator[Bar]:
     while least <= lengths.max():
         yield Bar(least, most, float(((lengths >= least) & (lengths <= most)).mean()))
         least, most = most + 1, 2 * most
+
+
+def _chunk_texts(texts: list[str], places: ChunkPlaces) -> list[str]:
+    """What the chunks cover, as texts of their own."""
+    cuts = zip(places.document.tolist(), places.start.tolist(), places.end.tolist(), strict=True)
+    return [texts[document][start:end] for document, start, end in cuts]
 
 
 def _in_turn(samples: Sequence[Sample]) -> Iterator[str]:

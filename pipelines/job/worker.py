@@ -217,7 +217,7 @@ class EmbedWorker:
         """
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
-        tokens = self._encoder.tokenize(text.as_py() for text in rows.table["text"])
+        tokens = self._encoder.tokenize_documents(text.as_py() for text in rows.table["text"])
         with self._encoding:
             encoded = self._encoder.encode_tokens(tokens)
         file = self._plan.files[rows.unit.file]
@@ -228,7 +228,7 @@ class EmbedWorker:
         overdue = started is not None and time.monotonic() - started > LATE_SECONDS
         if (shared or overdue) and not again and (found := self._committed_elsewhere(rows.unit)):
             return found
-        shard = commit_unit(self._output, file, self._plan.schema.names, embedded, self._encoder, again)
+        shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, again)
         return Record(
             unit=rows.unit.name,
             outcome=Outcome.DONE,

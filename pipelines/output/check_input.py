@@ -10,6 +10,8 @@ from pipelines.corpus.inputs import list_inputs
 from pipelines.corpus.plan_types import CorpusFile, FileState, Unit
 from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
 from pipelines.errors import EncorpusError, UsageError
+from pipelines.output.check_chunks import check_cover
+from pipelines.output.chunk_columns import chunk_rows, places_of
 from pipelines.output.input_rows import embedded_part, input_rows, rejected_by_encoder
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
@@ -75,7 +77,7 @@ def _check_part(planned: Planned, output: Output, file: CorpusFile, units: list[
 
 def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Violation]:
     shard = f"{rows.unit.name}.parquet"
-    names = planned.plan.schema.names
+    names = planned.row_schema.names
     try:
         info = read_info(output.storage, output.shard_uri(rows.unit))
         found = read_columns(output.storage, output.shard_uri(rows.unit), names)
@@ -87,7 +89,7 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
         yield Violation(
             shard, f"covers {info.start} to {info.stop}, where the input's slice is {rows.start} to {rows.stop}"
         )
-    if told := _difference(found, embedded_part(rows, rejects).select(names)):
+    if told := _difference_of_rows(planned, found, embedded_part(rows, rejects)):
         yield Violation(shard, told)
     if told := _difference(rejects.filter(pa.array(~rejected_by_encoder(rejects))), rows.rejects):
         yield Violation(f"_encorpus/rejects/{shard}", told)
@@ -95,6 +97,20 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
 
 def _rejects(output: Output, unit: Unit) -> pa.Table:
     return read_rejects(output.storage, output.rejects_uri(unit))
+
+
+def _difference_of_rows(planned: Planned, found: pa.Table, embedded: pa.Table) -> str | None:
+    """Where a shard's rows first differ from those that the input's rows, `embedded`, are due to have."""
+    documents = embedded.select(planned.plan.schema.names)
+    if not planned.chunked:
+        return _difference(found, documents)
+    places = places_of(found)
+    if places is None:
+        return "its chunks are not numbered 0, 1, … document by document"
+    if len(places.first) != documents.num_rows:
+        return f"holds chunks of {len(places.first)} documents, where the input gives {documents.num_rows}"
+    due = chunk_rows(documents, planned.columns.text, places)
+    return check_cover(embedded["text"].to_pylist(), places) or _difference(found, due)
 
 
 def _difference(found: pa.Table, due: pa.Table) -> str | None:

@@ -11,6 +11,7 @@ from pipelines.corpus.changes import change_of
 from pipelines.corpus.plan_types import Unit
 from pipelines.corpus.rows import REJECT_SCHEMA
 from pipelines.errors import EncorpusError
+from pipelines.output.chunk_columns import CHUNK_COLUMNS, places_of
 from pipelines.output.input_rows import embedded_part, input_rows
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
@@ -30,12 +31,17 @@ ALLOWED_BY_PRECISION = {"float32": 1e-4, "bfloat16": 1e-2, "float16": 2e-3}
 ALLOWED_BY_DTYPE = {"float32": 0.0, "float16": 1e-3, "int8": 1e-6, "binary": 0.0}
 
 
+# Texts of documents in, the vectors of their rows out; where rows are chunks, of those alone whose documents (from 0)
+# and numbers are named.
+Encode = Callable[[Sequence[str], tuple[np.ndarray, np.ndarray] | None], Vectors]
+
+
 @dataclass(frozen=True)
 class Sampling:
-    """encode: gives the vectors of texts, as the output's own encoder does, whose fingerprint it is. rows: how many
+    """encode: gives the vectors of documents, as the output's own encoder does, whose fingerprint it is. rows: how many
     to look at, about. seed: the same seed chooses the same rows of an output."""
 
-    encode: Callable[[Sequence[str]], Vectors]
+    encode: Encode
     fingerprint: str
     rows: int
     seed: int
@@ -71,7 +77,7 @@ def check_sample(
     planned: Planned,
     output: Output,
     chosen: Mapping[Unit, np.ndarray],
-    encode: Callable[[Sequence[str]], Vectors],
+    encode: Encode,
     on_progress: Callable[[int, int], None],
 ) -> SampleReport:
     """Compares the chosen rows with the corpus, and with the vectors of its texts.
@@ -114,17 +120,22 @@ def _check_unit(
     unit: Unit,
     due: pa.Table,
     rows: np.ndarray,
-    encode: Callable[[Sequence[str]], Vectors],
+    encode: Encode,
 ) -> SampleReport:
     shard = f"{unit.name}.parquet"
-    found = read_columns(output.storage, output.shard_uri(unit), ["id", "embedding"])
-    if told := _other_rows(found, due, rows):
-        return SampleReport(0, (Violation(shard, told),))
+    names = ["id", "embedding", *(CHUNK_COLUMNS if planned.chunked else ())]
+    found = read_columns(output.storage, output.shard_uri(unit), names)
     scale = read_info(output.storage, output.shard_uri(unit)).scale
-    texts = due["text"].take(pa.array(rows)).to_pylist()
+    chunks = places_of(found) if planned.chunked else None
+    document_of_row = np.arange(found.num_rows) if chunks is None else chunks.document
+    if told := _other_rows(found, due, rows, document_of_row, "rows" if chunks is None else "documents"):
+        return SampleReport(0, (Violation(shard, told),))
+    documents, document = np.unique(document_of_row[rows], return_inverse=True)
+    texts = due["text"].take(pa.array(documents)).to_pylist()
     encoder = planned.job.encoder
     allowed = ALLOWED_BY_PRECISION[encoder["precision"]] + ALLOWED_BY_DTYPE[encoder["dtype"]]
-    distances = _distances(found["embedding"].take(pa.array(rows)), encode(texts), scale)
+    vectors = encode(texts, None if chunks is None else (document, chunks.number[rows]))
+    distances = _distances(found["embedding"].take(pa.array(rows)), vectors, scale)
     wrong = np.flatnonzero(~(distances <= allowed))
     if not wrong.size:
         return SampleReport(len(rows), ())
@@ -136,11 +147,13 @@ def _check_unit(
     return SampleReport(len(rows), (Violation(shard, told),))
 
 
-def _other_rows(found: pa.Table, due: pa.Table, rows: np.ndarray) -> str | None:
-    """What shows that the chosen rows of a shard are not the input's."""
-    if found.num_rows != due.num_rows:
-        return f"holds {found.num_rows} rows, where the input gives {due.num_rows}"
-    ids, due_ids = (table["id"].take(pa.array(rows)).to_pylist() for table in (found, due))
+def _other_rows(found: pa.Table, due: pa.Table, rows: np.ndarray, document: np.ndarray, what: str) -> str | None:
+    """What shows that the chosen rows of a shard are not the input's. document: of each row of the shard."""
+    held = int(document[-1]) + 1 if document.size else 0
+    if held != due.num_rows:
+        return f"holds {held} {what}, where the input gives {due.num_rows}"
+    ids = found["id"].take(pa.array(rows)).to_pylist()
+    due_ids = due["id"].take(pa.array(document[rows])).to_pylist()
     for row, one, other in zip(rows, ids, due_ids, strict=True):
         if one != other:
             return f"its id in row {row} is not the input's: {one!r}, where {other!r} is due"

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipelines.corpus.plan_types import Unit
 from pipelines.errors import StorageError
+from pipelines.output.check_chunks import check_chunks, has_chunk_columns
 from pipelines.output.check_rejects import check_rejects
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
@@ -61,7 +62,7 @@ def check_shard(planned: Planned, output: Output, unit: Unit, has_rejects: bool,
     wrong = [Violation(shard_name, what) for check in checks for what in check(contents)]
     wrong += [Violation(rejects_name, what) for what in check_rejects(contents)]
     own_ids = deep and not contents.generated_ids and "id" in shard.table.schema.names
-    ids = id_digests(shard.table["id"]) if own_ids and not shard.table["id"].null_count else None
+    ids = id_digests(contents.document_ids) if own_ids and not shard.table["id"].null_count else None
     return ShardReport(unit, shard.info, tuple(wrong), ids)
 
 
@@ -94,7 +95,7 @@ def _has_the_schema(contents: UnitContents) -> Iterator[str]:
         yield "its embedding column is missing, or of a type that encorpus never writes"
         return
     dtype, dimension = planned.job.encoder["dtype"], contents.shard.info.dimension
-    due = shard_schema(planned.plan.schema, width, dtype, planned.sequence)
+    due = shard_schema(planned.row_schema, width, dtype, planned.sequence)
     if not found.equals(stored_schema(due)):
         yield f"its columns are {_columns(found)}, where {_columns(due)} were planned"
     elif stored_width(dimension, dtype) != width:
@@ -105,6 +106,8 @@ def _agrees_with_its_footer(contents: UnitContents) -> Iterator[str]:
     info, table = contents.shard.info, contents.shard.table
     if table.num_rows != info.rows:
         yield f"holds {table.num_rows} rows, its footer says {info.rows}"
+    if "id" in table.schema.names and (found := len(contents.document_ids)) != info.documents:
+        yield f"holds rows of {found} documents, its footer says {info.documents}"
     for name, said in (("tokens", info.tokens), ("truncated", info.truncated)):
         if name in table.schema.names and (found := _sum(table[name])) != said:
             yield f"its {name} add up to {found}, its footer says {said}"
@@ -147,6 +150,12 @@ def _has_no_zero_vectors(contents: UnitContents) -> Iterator[str]:
         yield f"{told}check the model"
 
 
+def _has_whole_documents(contents: UnitContents) -> Iterator[str]:
+    table = contents.shard.table
+    if contents.planned.chunked and "id" in table.schema.names and has_chunk_columns(table.schema):
+        yield from check_chunks(table)
+
+
 def _has_its_own_ids(contents: UnitContents) -> Iterator[str]:
     info, table = contents.shard.info, contents.shard.table
     if "id" not in table.schema.names:
@@ -162,17 +171,17 @@ def _has_its_own_ids(contents: UnitContents) -> Iterator[str]:
 
 
 def _accounts_for_every_row(contents: UnitContents) -> Iterator[str]:
-    """Rows in = rows out + rejects, where the slice's range tells the rows in."""
+    """Rows in = documents out + rejects, where the slice's range tells the rows in."""
     info, file, rejects = contents.shard.info, contents.file, contents.rejects
-    if file.error is not None and (info.rows, info.rejects) != (0, 1):
+    if file.error is not None and (info.documents, info.rejects) != (0, 1):
         yield "its file cannot be read, so that one reject and no rows were due"
     if file.error is not None or file.format not in COUNTED_FORMATS or (rejects is None and info.rejects):
         return
     of_the_file = rejects["row"].null_count if rejects is not None and "row" in rejects.schema.names else 0
-    found, due = info.rows + info.rejects - of_the_file, info.stop - info.start
+    found, due = info.documents + info.rejects - of_the_file, info.stop - info.start
     # A file that could not be read on has fewer rows than its range, and a reject that says so.
     if found > due or (found < due and not of_the_file):
-        yield f"{info.rows} rows and {info.rejects} rejects do not make up the {due} rows that its slice has"
+        yield f"{info.documents} documents and {info.rejects} rejects do not make up the {due} rows that its slice has"
 
 
 # A shard's checks, each of which says what it finds wrong, a line each.
@@ -182,6 +191,7 @@ CHECKS: tuple[Callable[[UnitContents], Iterator[str]], ...] = (
     _has_the_schema,
     _agrees_with_its_footer,
     _has_sound_vectors,
+    _has_whole_documents,
     _has_its_own_ids,
     _accounts_for_every_row,
 )

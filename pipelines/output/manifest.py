@@ -24,6 +24,7 @@ class ShardEntry:
 
     unit: str
     rows: int
+    documents: int
     rejects: int
     tokens: int
     truncated: int
@@ -45,6 +46,7 @@ class Manifest:
     fingerprint: str
     units: int
     rows: int
+    documents: int
     rejects: int
     tokens: int
     truncated: int
@@ -114,6 +116,7 @@ def make_manifest(digest: str, fingerprint: str, shards: Iterable[ShardEntry]) -
         fingerprint=fingerprint,
         units=len(shards),
         rows=rows,
+        documents=sum(shard.documents for shard in shards),
         rejects=sum(shard.rejects for shard in shards),
         tokens=sum(shard.tokens for shard in shards),
         truncated=sum(shard.truncated for shard in shards),

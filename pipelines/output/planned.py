@@ -8,6 +8,7 @@ import pyarrow as pa
 from pipelines.corpus.plan_file import plan_digest, plan_from_bytes
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
 from pipelines.errors import StorageError, UsageError
+from pipelines.output.chunk_columns import with_chunk_fields
 from pipelines.output.job_file import JobFile, load_job_file
 from pipelines.output.layout import Output
 
@@ -30,6 +31,17 @@ class Planned:
     def sequence(self) -> bool:
         """Whether a row's embedding is a vector a token."""
         return self.job.encoder["pooling"] == "sequence"
+
+    @property
+    def chunked(self) -> bool:
+        """Whether a row is a chunk of a document."""
+        encoder = self.job.encoder
+        return encoder.get("chunk_tokens") is not None and encoder.get("chunk_pool") is None
+
+    @property
+    def row_schema(self) -> pa.Schema:
+        """The shards' columns that say which row of the input, and which part of it, a vector is of."""
+        return with_chunk_fields(self.plan.schema) if self.chunked else self.plan.schema
 
 
 def load_planned(output: Output) -> Planned:

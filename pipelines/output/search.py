@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.plan_types import Unit
 from pipelines.errors import EncorpusError, StorageError, UsageError
+from pipelines.output.chunk_columns import CHUNK_COLUMNS, chunk_texts, places_of
 from pipelines.output.input_rows import input_rows
 from pipelines.output.layout import Output
 from pipelines.output.manifest import load_manifest
@@ -25,12 +26,14 @@ SHARDS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Hit:
-    """A row near the query. score: cosine, -1 to 1; for binary vectors, of their signs. text: None where it is not kept
-    and its input is gone."""
+    """A row near the query. score: cosine, -1 to 1; for binary vectors, of their signs. text: of the row, or of the
+    chunk that it is; None where it is not kept and its input is gone. chunk: its number in the document, None where
+    rows are documents."""
 
     score: float
     id: str | int
     text: str | None
+    chunk: int | None
     shard: str
 
 
@@ -118,17 +121,32 @@ def _hits(planned: Planned, output: Output, places: list[_Place]) -> Iterator[Hi
 def _hits_of_shard(planned: Planned, output: Output, unit: Unit, places: list[_Place]) -> Iterator[Hit]:
     text_column = planned.columns.text
     kept = text_column in planned.columns.keep
-    table = read_columns(output.storage, output.shard_uri(unit), ["id", text_column] if kept else ["id"])
-    texts = table[text_column] if kept else _texts_from_input(planned, output, unit, table["id"])
+    names = ["id", *([text_column] if kept else []), *(CHUNK_COLUMNS if planned.chunked else [])]
+    table = read_columns(output.storage, output.shard_uri(unit), names)
+    texts = table[text_column] if kept else _texts_from_input(planned, output, unit, table)
     for place in places:
-        text = None if texts is None else texts[place.row].as_py()
-        yield Hit(-place.minus_score, table["id"][place.row].as_py(), text, f"{unit.name}.parquet")
+        yield Hit(
+            score=-place.minus_score,
+            id=table["id"][place.row].as_py(),
+            text=None if texts is None else texts[place.row].as_py(),
+            chunk=table["chunk"][place.row].as_py() if planned.chunked else None,
+            shard=f"{unit.name}.parquet",
+        )
 
 
-def _texts_from_input(planned: Planned, output: Output, unit: Unit, ids: pa.ChunkedArray) -> pa.ChunkedArray | None:
+def _texts_from_input(
+    planned: Planned, output: Output, unit: Unit, table: pa.Table
+) -> pa.Array | pa.ChunkedArray | None:
     """The texts of a shard's rows, by reading its slice again; None when the input is not what it was."""
     try:
         rows = next(input_rows(planned, planned.plan.files[unit.file], [unit], output.storage), None)
     except EncorpusError:
         return None
-    return rows.table["text"] if rows is not None and rows.table["id"].equals(ids) else None
+    if rows is None:
+        return None
+    if not planned.chunked:
+        return rows.table["text"] if rows.table["id"].equals(table["id"]) else None
+    chunks = places_of(table)
+    if chunks is None or not rows.table["id"].equals(table["id"].take(pa.array(chunks.first))):
+        return None
+    return chunk_texts(rows.table["text"], chunks)

@@ -57,7 +57,8 @@ FOOTER_GUESS_BYTES = 64 << 10
 
 
 def shard_schema(columns: pa.Schema, width: int, dtype: str, sequence: bool) -> pa.Schema:
-    """The schema of a shard, from that of `id` and the kept columns. width: numbers that store one vector."""
+    """The schema of a shard, from that of `id`, the kept columns and, for chunks, their places. width: numbers that
+    store one vector."""
     return pa.schema(
         [
             *(pa.field(field.name, field.type) for field in columns),
@@ -71,7 +72,7 @@ def shard_schema(columns: pa.Schema, width: int, dtype: str, sequence: bool) -> 
 def shard_table(
     columns: pa.Table, tokens: np.ndarray, truncated: np.ndarray, vectors: Vectors, dimension: int, dtype: str
 ) -> pa.Table:
-    """The shard's rows: `columns` (id and kept), tokens int32, truncated bool, embedding.
+    """The shard's rows: `columns` (id, kept and places of chunks), tokens int32, truncated bool, embedding.
 
     vectors: as `quantized` gives them, [n, width], or n arrays [tokens, width], which become lists of vectors.
     """

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from pipelines.corpus.plan_types import CorpusFile, Unit
 from pipelines.corpus.rows import generated_id
 from pipelines.errors import arrow_message
+from pipelines.output.check_chunks import has_chunk_columns
 from pipelines.output.planned import Planned
 from pipelines.output.quantized import impossible
 from pipelines.output.seal import check_seal
@@ -46,6 +47,13 @@ class UnitContents:
         """Whether ids are made from file and position."""
         return self.planned.columns.id is None
 
+    @property
+    def document_ids(self) -> pa.ChunkedArray:
+        """The ids of the documents in the shard, each once."""
+        table = self.shard.table
+        chunks = self.planned.chunked and has_chunk_columns(table.schema)
+        return table["id"].filter(pa.array(table["chunk"].to_numpy() == 0)) if chunks else table["id"]
+
 
 def parse_shard(data: bytes) -> ShardContents:
     """The contents of a shard's file, whose seal is checked before anything is parsed.
@@ -69,8 +77,8 @@ def parse_shard(data: bytes) -> ShardContents:
 
 
 def positions_of(contents: UnitContents) -> np.ndarray | None:
-    """The row positions that the shard's generated ids hold, int64 [n]; None where some are not generated ones."""
-    ids = contents.shard.table["id"].to_pylist()
+    """The row positions that the documents' generated ids hold, int64 [n]; None where some are not generated ones."""
+    ids = contents.document_ids.to_pylist()
     try:
         positions = [int(str(value).rpartition(":")[2]) for value in ids]
     except ValueError:

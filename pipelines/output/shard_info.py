@@ -12,11 +12,12 @@ class ShardInfo:
     """All that is known of a shard without reading its rows.
 
     unit: its name. file, version: the corpus file, as planned. start, stop: rows or bytes of it that the slice
-    covers. last: whether this is the file's last slice. rows, rejects: rows embedded and not; their sum is the
-    rows read. tokens: over all rows, after truncation. truncated: rows that lost text. dimension: of the vectors, as
-    the encoder gives them. scale: of int8 vectors; else 1. norm_*: of the vectors as they are stored (int8: × scale;
-    binary: the bits as 0 and 1), over tokens for `sequence`; 0 without rows. checksum: of the file, as `seal` says.
-    bytes: of the file, known to whoever has it and not in the footer.
+    covers. last: whether this is the file's last slice. rows: of the shard, one a document, or one a chunk. documents,
+    rejects: rows of the input embedded and not; their sum is the rows read. tokens: over all rows, after truncation.
+    truncated: rows that lost text. dimension: of the vectors, as the encoder gives them. scale: of int8 vectors; else
+    1. norm_*: of the vectors as they are stored (int8: × scale; binary: the bits as 0 and 1), over tokens for
+    `sequence`; 0 without rows. checksum: of the file, as `seal` says. bytes: of the file, known to whoever has it and
+    not in the footer.
     """
 
     unit: str
@@ -26,6 +27,7 @@ class ShardInfo:
     stop: int
     last: bool
     rows: int
+    documents: int
     rejects: int
     tokens: int
     truncated: int

@@ -18,15 +18,16 @@ REJECTS_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Status:
-    """remaining: what is missing. rows, rejects, tokens, truncated, bytes: of the committed shards. reasons: rejects
-    by reason. manifest: whether there is one of the present plan, which there is at the end of a job. listed: how many
-    shards an earlier one lists, which readers go by until then; None where there is none."""
+    """remaining: what is missing. rows, documents, rejects, tokens, truncated, bytes: of the committed shards. reasons:
+    rejects by reason. manifest: whether there is one of the present plan, which there is at the end of a job. listed:
+    how many shards an earlier one lists, which readers go by until then; None where there is none."""
 
     planned: Planned
     files: int
     committed: int
     remaining: Remaining
     rows: int
+    documents: int
     rejects: int
     tokens: int
     truncated: int
@@ -63,6 +64,7 @@ def status(output: Output) -> Status:
         committed=len(committed),
         remaining=left,
         rows=sum(shard.rows for shard in shards),
+        documents=sum(shard.documents for shard in shards),
         rejects=sum(shard.rejects for shard in shards),
         tokens=sum(shard.tokens for shard in shards),
         truncated=sum(shard.truncated for shard in shards),

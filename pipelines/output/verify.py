@@ -41,11 +41,12 @@ Progress = Callable[[str, int, int], None]
 class Verification:
     """What was looked at, and what is wrong with it; the output is proven when there are no violations.
 
-    shards, rows, rejects, bytes: of the shards that could be read. sampled: rows that were embedded again.
+    shards, rows, documents, rejects, bytes: of the shards that could be read. sampled: rows that were embedded again.
     """
 
     shards: int
     rows: int
+    documents: int
     rejects: int
     bytes: int
     sampled: int
@@ -86,6 +87,7 @@ def verify(
     return Verification(
         shards=len(infos),
         rows=sum(info.rows for info in infos),
+        documents=sum(info.documents for info in infos),
         rejects=sum(info.rejects for info in infos),
         bytes=sum(info.bytes for info in infos),
         sampled=sampled,

@@ -69,8 +69,7 @@ def commit(prepared: Prepared, unit: Unit) -> ShardInfo:
     fake = SimpleNamespace(
         dimension=WIDTH, fingerprint=prepared.resolved.fingerprint, resolved=SimpleNamespace(spec=prepared.job.encoder)
     )
-    file = prepared.plan.files[unit.file]
-    return commit_unit(prepared.output, file, prepared.plan.schema.names, embedded, cast(TextEncoder, fake))
+    return commit_unit(prepared.output, prepared.plan, prepared.job.columns, embedded, cast(TextEncoder, fake))
 
 
 def finish(prepared: Prepared, shards: dict[str, ShardInfo]) -> None:

@@ -39,7 +39,7 @@ def written(states: list[np.ndarray], dtype: str) -> memoryview:
     """The shard's file."""
     stored, scale = quantized(states, dtype)
     columns, tokens = pa.table({"id": pa.array(range(ROWS))}), np.full(ROWS, TOKENS)
-    info = ShardInfo("", "", "", 0, 0, True, ROWS, 0, ROWS * TOKENS, 0, "", "", WIDTH, scale)
+    info = ShardInfo("", "", "", 0, 0, True, ROWS, ROWS, 0, ROWS * TOKENS, 0, "", "", WIDTH, scale)
     return shard_bytes(shard_table(columns, tokens, tokens > TOKENS, stored, WIDTH, dtype), info)[0]
 
 

@@ -103,7 +103,7 @@ def search_speed(vectors: np.ndarray, dtype: str) -> str:
     columns = pa.table({"id": pa.array(range(SEARCHED_ROWS))})
     zeros = np.zeros(SEARCHED_ROWS, np.int32)
     table = shard_table(columns, zeros, zeros > 0, stored(rows, dtype), rows.shape[1], dtype)
-    info = ShardInfo("", "", "", 0, 0, True, SEARCHED_ROWS, 0, 0, 0, "", "", rows.shape[1])
+    info = ShardInfo("", "", "", 0, 0, True, SEARCHED_ROWS, SEARCHED_ROWS, 0, 0, 0, "", "", rows.shape[1])
     data, _ = shard_bytes(table, info)
     seconds = []
     for query in vectors[:5]:

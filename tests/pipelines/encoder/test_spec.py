@@ -44,9 +44,19 @@ def test_equal_content_and_options_have_equal_fingerprints_wherever_they_lie(tin
     assert fingerprint(tiny_model) == fingerprint(model)
 
 
-@pytest.mark.parametrize(
-    "options", [{"pooling": "cls"}, {"max_tokens": 9}, {"dtype": "float16"}, {"dtype": "binary"}, {"normalize": True}]
-)
+OPTIONS = [
+    {"pooling": "cls"},
+    {"max_tokens": 9},
+    {"dtype": "float16"},
+    {"dtype": "binary"},
+    {"normalize": True},
+    {"chunk_tokens": 64},
+    {"chunk_tokens": 64, "chunk_overlap": 1},
+    {"chunk_tokens": 64, "chunk_pool": "mean"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
 def test_every_option_that_decides_a_vector_is_in_the_fingerprint(tiny_model, options):
     assert fingerprint(tiny_model) != fingerprint(tiny_model, **options)
 

@@ -32,7 +32,7 @@ NUMBERS = itertools.count()
 def done(rows: int, tokens: int, rejects: int = 0, unit: str | None = None) -> Record:
     """The record of a unit, each time another one unless it is named."""
     unit = unit or f"part-000000-{next(NUMBERS):06d}"
-    shard = ShardInfo(unit, "f", "1", 0, rows, False, rows, rejects, tokens, 0, "print", "0", 8)
+    shard = ShardInfo(unit, "f", "1", 0, rows, False, rows, rows, rejects, tokens, 0, "print", "0", 8)
     stats = EncodeStats(texts=rows, distinct=rows, tokens=tokens, padded_tokens=2 * tokens)
     return Record(unit, Outcome.DONE, shard=shard, stats=stats, reasons={"null": rejects})
 

@@ -40,7 +40,7 @@ def rewrite(
     path = shard(output, name)
     before = read_info(output.storage, str(path))
     table = rows(pq.read_table(path).replace_schema_metadata(None)).combine_chunks()
-    path.write_bytes(shard_bytes(table, info(replace(before, rows=table.num_rows, **_sums(table))))[0])
+    path.write_bytes(shard_bytes(table, info(replace(before, rows=table.num_rows, **_counts(table))))[0])
 
 
 def rewrite_rejects(output: Output, name: str, rows: Callable[[pa.Table], pa.Table]) -> None:
@@ -80,5 +80,8 @@ def swap(one: Path, other: Path) -> None:
     other.write_bytes(first)
 
 
-def _sums(table: pa.Table) -> dict[str, int]:
-    return {name: int(sum(table[name].to_pylist())) for name in ("tokens", "truncated") if name in table.schema.names}
+def _counts(table: pa.Table) -> dict[str, int]:
+    documents = table["chunk"].to_pylist().count(0) if "chunk" in table.schema.names else table.num_rows
+    return {"documents": documents} | {
+        name: int(sum(table[name].to_pylist())) for name in ("tokens", "truncated") if name in table.schema.names
+    }

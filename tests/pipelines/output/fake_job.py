@@ -17,6 +17,7 @@ from pipelines.corpus.plan import Columns, Plan, Unit, make_plan, plan_to_bytes
 from pipelines.corpus.readers import read_slice, stream_slices
 from pipelines.corpus.rows import UnitRows
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec
+from pipelines.encoder.tokens import Chunks, Tokens
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.finish import finish
@@ -27,6 +28,7 @@ from pipelines.job.retry import due_again
 from pipelines.output.layout import Output
 from pipelines.output.shard_info import ShardInfo
 from pipelines.storage import Storage
+from tests.pipelines.output.fake_tokens import encoded_texts, fake_chunks, fake_tokens
 
 DIMENSION = 8
 FINGERPRINT = hashlib.sha256(b"a fake encoder").hexdigest()
@@ -53,6 +55,8 @@ class FakeJob:
     dimension: int = DIMENSION
     pooling: str = "mean"
     fingerprint: str = FINGERPRINT
+    chunk_tokens: int | None = None
+    chunk_pool: str | None = None
 
     def prepare(self, **options: Any) -> Prepared:
         """Writes plan and job.json; options: of the Job, such as update=True."""
@@ -86,7 +90,8 @@ class FakeJob:
     def found(self, **options: Any) -> Found:
         """What is there before a run."""
         inputs = tuple(str(path) for path in self.inputs)
-        encoder = EncoderSpec("fake", dtype=self.dtype, pooling=self.pooling)
+        chunks = {"chunk_tokens": self.chunk_tokens, "chunk_pool": self.chunk_pool}
+        encoder = EncoderSpec("fake", dtype=self.dtype, pooling=self.pooling, **cast(Any, chunks))
         job = Job(
             inputs, self.output.uri, encoder, self.columns, self.shard_rows, storage=self.output.storage, **options
         )
@@ -112,20 +117,31 @@ class FakeJob:
     def commit(self, plan: Plan, rows: UnitRows, again: bool = False) -> ShardInfo:
         """Encodes a unit and commits it."""
         texts = rows.table["text"].to_pylist()
-        tokens = SimpleNamespace(
-            lengths=np.array([len(text.split()) + 2 for text in texts], np.int32),
-            truncated=np.array([len(text) > 40 for text in texts], bool),
-            row=np.arange(len(texts)),
-        )
-        encoded = SimpleNamespace(vectors=self.vectors(texts))
+        tokens, encoded = self.tokens(texts), SimpleNamespace(vectors=self.encode(texts))
         encoder = SimpleNamespace(
             dimension=self.dimension,
             fingerprint=self.fingerprint,
             resolved=SimpleNamespace(spec=SimpleNamespace(dtype=self.dtype)),
         )
-        file, names = plan.files[rows.unit.file], plan.schema.names
-        embedded = embedded_rows(file, rows, cast(Any, tokens), cast(Any, encoded))
-        return commit_unit(self.output, file, names, embedded, cast(Any, encoder), again)
+        embedded = embedded_rows(plan.files[rows.unit.file], rows, tokens, cast(Any, encoded))
+        return commit_unit(self.output, plan, self.columns, embedded, cast(Any, encoder), again)
+
+    def encode(
+        self, texts: Sequence[str], chosen: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> np.ndarray | list[np.ndarray]:
+        """The vectors of documents, or of some of their chunks, as `TextEncoder.encode_documents` gives them."""
+        tokens = self.tokens(texts)
+        vectors = self.vectors(encoded_texts(list(texts), tokens))
+        if chosen is None or not isinstance(tokens, Chunks):
+            return vectors
+        rows = tokens.places.first[chosen[0]] + chosen[1]
+        return [vectors[row] for row in rows] if isinstance(vectors, list) else vectors[rows]
+
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        """What the texts become."""
+        if self.chunk_tokens is None:
+            return fake_tokens(texts)
+        return fake_chunks(texts, self.chunk_tokens, self.chunk_pool)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
         """The texts' vectors [n, dimension], or for `sequence` one array [words + 2, dimension] a text."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipelines.output.seal import KEY, PLACEHOLDER, check_seal, seal
 from pipelines.output.shard import ShardInfo, shard_bytes, shard_table
 
-INFO = ShardInfo("part-000000-000000", "a.parquet", "v1", 0, 3, True, 3, 0, 12, 1, "f" * 64, "0.1.0", 4)
+INFO = ShardInfo("part-000000-000000", "a.parquet", "v1", 0, 3, True, 3, 3, 0, 12, 1, "f" * 64, "0.1.0", 4)
 
 
 def small_shard() -> bytes:

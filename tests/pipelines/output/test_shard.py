@@ -27,7 +27,7 @@ from pipelines.output.shard_info import from_metadata, to_metadata
 from pipelines.output.vectors import embedding_column, vector_norms, vector_parts, vectors_of
 from pipelines.storage import Storage
 
-INFO = ShardInfo("part-000001-000002", "corpus/a.parquet", "v1", 10, 13, False, 3, 0, 12, 1, "f" * 64, "0.1.0", 4)
+INFO = ShardInfo("part-000001-000002", "corpus/a.parquet", "v1", 10, 13, False, 3, 3, 0, 12, 1, "f" * 64, "0.1.0", 4)
 COLUMNS = pa.table({"id": ["a", "b", "c"], "tags": [["x"], [], None]})
 TOKENS = np.array([3, 4, 5], np.int32)
 TRUNCATED = np.array([False, False, True])

@@ -192,7 +192,7 @@ def test_two_shards_with_swapped_names_are_found(output):
 def test_a_doubled_row_is_found(output):
     rewrite(output, CUT, lambda table: pa.concat_tables([table, table.slice(0, 1)]))
     assert_found(output, CUT, "its ids do not ascend, each once, from 0 to 8")
-    assert_found(output, CUT, "9 rows and 0 rejects do not make up the 8 rows that its slice has")
+    assert_found(output, CUT, "9 documents and 0 rejects do not make up the 8 rows that its slice has")
 
 
 def test_a_doubled_row_in_place_of_another_is_found(output):
@@ -202,7 +202,7 @@ def test_a_doubled_row_in_place_of_another_is_found(output):
 
 def test_a_lost_row_is_found(output):
     rewrite(output, CUT, lambda table: table.slice(1))
-    assert_found(output, CUT, "7 rows and 0 rejects do not make up the 8 rows")
+    assert_found(output, CUT, "7 documents and 0 rejects do not make up the 8 rows")
 
 
 def test_reordered_rows_are_found(output):

@@ -35,7 +35,7 @@ KEYED = Columns("text", "key")
 
 def deep(job: FakeJob, output: Output | None = None, rows: int = 10_000, seed: int = 1, **changes) -> Verification:
     """What a deep look finds, at every row unless told otherwise."""
-    sampling = replace(Sampling(job.vectors, FINGERPRINT, rows, seed), **changes)
+    sampling = replace(Sampling(job.encode, FINGERPRINT, rows, seed), **changes)
     return verify(output or job.output, deep=sampling)
 
 
@@ -192,15 +192,15 @@ def test_vectors_of_other_texts_are_found(tmp_path: Path, pooling: str, dtype: s
 )
 def test_vectors_may_differ_by_what_their_dtype_allows(tmp_path: Path, dtype: str, off: float, violations: int):
     job = finished(tmp_path, write_json_lines(tmp_path / "a.jsonl", texts_of("a", 8)), dtype=dtype)
-    scaled = deep(job, encode=lambda texts: np.asarray(job.vectors(texts), np.float32) + np.float32(off))
+    scaled = deep(job, encode=lambda texts, chosen: np.asarray(job.vectors(texts), np.float32) + np.float32(off))
     assert len(scaled.violations) == violations
 
 
 def test_the_tolerance_grows_with_the_vectors_length(tmp_path: Path):
     job = finished(tmp_path, write_json_lines(tmp_path / "a.jsonl", texts_of("a", 4)))
     output = rewritten(job, tmp_path, FIRST, with_vectors(100 * np.array(job.vectors(texts_of("a", 4)))))
-    assert lines(deep(job, output, encode=lambda texts: 100 * np.array(job.vectors(texts)) + 5e-3)) == []
-    assert len(lines(deep(job, output, encode=lambda texts: 100 * np.array(job.vectors(texts)) + 5e-2))) == 1
+    assert lines(deep(job, output, encode=lambda texts, chosen: 100 * np.array(job.vectors(texts)) + 5e-3)) == []
+    assert len(lines(deep(job, output, encode=lambda texts, chosen: 100 * np.array(job.vectors(texts)) + 5e-2))) == 1
 
 
 def test_rows_that_are_not_the_inputs_are_found(tmp_path: Path):
@@ -241,7 +241,7 @@ def test_an_input_that_is_not_the_planned_one_is_a_violation_that_names_it(tmp_p
         write_json_lines(corpus, texts_of("other", 9))
     due = [f"{corpus}: {what} since the plan was made; its rows cannot be compared"]
     assert lines(deep(job)) == due
-    both = verify(job.output, with_input=True, deep=Sampling(job.vectors, FINGERPRINT, 100, 1))
+    both = verify(job.output, with_input=True, deep=Sampling(job.encode, FINGERPRINT, 100, 1))
     assert lines(both) == due
 
 

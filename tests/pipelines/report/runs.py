@@ -57,6 +57,7 @@ def record_of(number: int, rows: int = 1000, seconds: float = 2.0, stop: float =
         stop=rows,
         last=False,
         rows=rows,
+        documents=rows,
         rejects=sum(changes.get("reasons", {}).values()),
         tokens=tokens,
         truncated=int((lengths == MAX_TOKENS).sum()),

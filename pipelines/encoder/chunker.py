@@ -1,0 +1,113 @@
+"""Documents become chunks, each of which is packed as a text of its own."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.encoder.chunk_bounds import chunk_bounds
+from pipelines.encoder.placed_tokens import PlacedTokens, placed_tokens
+from pipelines.encoder.tokenizer import Tokenizer
+from pipelines.encoder.tokens import ChunkPlaces, Chunks
+from pipelines.errors import UsageError
+
+# Documents that are tokenised together: enough to meet most words again, few enough to bound what is held of them.
+GROUP_CHARACTERS = 4 << 20
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A document's c chunks. row: which of the distinct chunks each is. own: tokens without the special ones. start,
+    end: the characters that it covers. All int [c]. tokens: of the whole document, special ones included."""
+
+    row: np.ndarray
+    own: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    tokens: int
+
+
+class Chunker:
+    """Turns documents into chunks of at most the tokenizer's `max_tokens`. Safe to call from several threads."""
+
+    def __init__(self, tokenizer: Tokenizer, overlap: int, pooled: bool) -> None:
+        """overlap: tokens that a chunk repeats of the one before. pooled: whether each document is to have one vector.
+
+        Raises UsageError where the special tokens leave no room.
+        """
+        self._tokenizer = tokenizer
+        self._overlap = overlap
+        self._pooled = pooled
+        self._room = tokenizer.max_tokens - tokenizer.special
+        if overlap >= self._room:
+            raise UsageError(
+                f"--chunk-tokens {tokenizer.max_tokens}: {tokenizer.special} of them are the preprocessor's own, which "
+                f"leaves no room beside an overlap of {overlap}; ask for more"
+            )
+
+    def __call__(self, texts: Iterable[str]) -> Chunks:
+        """Tokenises and cuts n documents, of which only some are held at a time. Raises as the tokenizer does."""
+        numbers: dict[bytes, int] = {}
+        groups = _groups(self._tokenizer.checked(texts))
+        documents = [document for group in groups for document in self._cut(group, numbers)]
+        return Chunks(
+            *self._tokenizer.pack([np.frombuffer(ids, np.int32) for ids in numbers]),
+            truncated=np.zeros(len(numbers), bool),
+            row=_joined([document.row for document in documents], np.int64),
+            places=_places(documents),
+            own=_joined([document.own for document in documents], np.int32),
+            document_tokens=np.array([document.tokens for document in documents], np.int32),
+            pooled=self._pooled,
+        )
+
+    def _cut(self, texts: Sequence[str], numbers: dict[bytes, int]) -> Iterator[_Document]:
+        """numbers: of all distinct chunks so far, by their ids; a new one gets the next number."""
+        for text, placed in zip(texts, placed_tokens(texts, self._tokenizer.token_ids), strict=True):
+            bounds = chunk_bounds(placed.tokens, self._room, self._overlap)
+            chunks = (placed.ids[start:stop].tobytes() for start, stop in bounds.tolist())
+            start, end = _characters(text, placed, bounds)
+            yield _Document(
+                row=np.fromiter((numbers.setdefault(ids, len(numbers)) for ids in chunks), np.int64, len(bounds)),
+                own=bounds[:, 1] - bounds[:, 0],
+                start=start,
+                end=end,
+                tokens=len(placed.ids) + self._tokenizer.special,
+            )
+
+
+def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts, as many together as have GROUP_CHARACTERS, or one that has more."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and size + len(text) > GROUP_CHARACTERS:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
+
+
+def _places(documents: Sequence[_Document]) -> ChunkPlaces:
+    chunks = np.array([len(document.row) for document in documents], np.int64)
+    return ChunkPlaces(
+        document=np.repeat(np.arange(len(documents)), chunks),
+        number=(np.arange(chunks.sum()) - np.repeat(np.cumsum(chunks) - chunks, chunks)).astype(np.int32),
+        start=_joined([document.start for document in documents], np.int32),
+        end=_joined([document.end for document in documents], np.int32),
+    )
+
+
+def _characters(text: str, placed: PlacedTokens, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The characters that each chunk covers, from its first token's span to its last one's: int [c] each."""
+    if not len(placed.ids):
+        return np.array([0]), np.array([len(text)])
+    ends = np.cumsum(placed.tokens, dtype=np.int64)
+    first = np.searchsorted(ends, bounds[:, 0], "right")
+    last = np.searchsorted(ends, bounds[:, 1] - 1, "right")
+    return placed.start[first], placed.end[last]
+
+
+def _joined(arrays: Sequence[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype), *arrays]).astype(dtype)
