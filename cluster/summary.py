@@ -32,7 +32,8 @@ def exit_status(summary: Summary) -> int:
     """0 all embedded, or stopped at the limit; 1 some units failed; 3 some rows or files were rejected."""
     if summary.failures:
         return FAILED
-    return SOME_REJECTED if summary.manifest and summary.manifest.rejects else ALL_EMBEDDED
+    rejects = summary.manifest.rejects if summary.manifest else sum(summary.reasons.values())
+    return SOME_REJECTED if rejects else ALL_EMBEDDED
 
 
 def plan_line(prepared: Prepared) -> str:

@@ -148,5 +148,5 @@ def _check_planned(file: CorpusFile, storage: Storage) -> None:
         raise StorageError(f"{file.uri}: is gone; restore it and run again")
     if change is not None:
         raise InputChangedError(
-            f"{file.uri}: {change} since the plan was made; restore it, or run again to have it planned anew"
+            f"{file.uri}: {change} since the plan was made; restore it, or run again, with --update where it has shards"
         )
