@@ -29,8 +29,8 @@ def next_steps(report: RunReport) -> Iterator[Step]:
     yield Step("Prove that nothing is lost, doubled or damaged.", f"encorpus verify {output}{options}")
     if report.spec.get("pooling") != "sequence":
         yield Step("Look at the result.", f"encorpus search {output} 'a query'{options}")
-    if report.command:
-        yield Step("Add new files of the corpus later.", report.command)
+    if report.rejects:
+        yield Step("Embed again what was rejected, from corrected input.", f"encorpus retry {output}{options}")
 
 
 def next_steps_html(report: RunReport) -> str:

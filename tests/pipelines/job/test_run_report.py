@@ -29,12 +29,11 @@ def page(tmp_path):
 
 
 def test_a_run_leaves_its_report_and_a_rerun_with_nothing_to_do_leaves_that(job, page):
-    summary = embed(job, command="encorpus embed a.parquet")
+    summary = embed(job)
     assert summary.report == f"{job.output}/_encorpus/report.html"
     said = page()
     assert "complete</p>" in said
     assert f"<dt>rows embedded</dt><dd>{ROWS}<" in said
-    assert "encorpus embed a.parquet" in said
     again = embed(job)
     assert (again.report, again.report_error, page()) == (None, None, said)
 
@@ -58,8 +57,9 @@ def test_a_resumed_run_reports_itself_and_how_much_was_there(job, page, tmp_path
 
 
 def test_units_that_fail_are_in_the_report(job, page):
-    embed(replace(job, storage=ReadOnlyShard(ending="part-000000-000001.parquet")))
+    embed(replace(job, storage=ReadOnlyShard(ending="part-000000-000001.parquet")), command="encorpus embed a.parquet")
     assert "1 unit failed</p>" in page()
+    assert "<code>encorpus embed a.parquet</code>" in page()
     assert "no space left on device" in page()
 
 

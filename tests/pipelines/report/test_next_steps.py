@@ -21,15 +21,18 @@ def commands(report):
     return [shlex.split(step.command) for step in next_steps(report)]
 
 
-def test_a_complete_output_is_proven_searched_and_added_to(complete):
+def test_a_complete_output_is_proven_and_searched(complete):
     assert commands(complete) == [
         ["encorpus", "verify", "/data/my vectors"],
         ["encorpus", "search", "/data/my vectors", "a query"],
-        shlex.split(COMMAND),
     ]
 
 
-@pytest.mark.parametrize("end", [End.UNITS_FAILED, End.STOPPED, End.INTERRUPTED])
+def test_what_was_rejected_is_retried(complete):
+    assert commands(replace(complete, rejects=2))[-1] == ["encorpus", "retry", "/data/my vectors"]
+
+
+@pytest.mark.parametrize("end", [End.UNITS_FAILED, End.LIMITED, End.STOPPED, End.INTERRUPTED])
 def test_an_unfinished_one_is_gone_on_with_by_the_same_command(complete, end):
     assert commands(replace(complete, end=end)) == [
         shlex.split(COMMAND),
