@@ -17,7 +17,7 @@ from pipelines.output.layout import Output
 from pipelines.output.rejects import rejects_bytes
 from pipelines.storage import Storage
 from tests.pipelines.job.faults import FullDisk
-from tests.pipelines.report.runs import Clock, failed, history_at, prepared_in, record_of, tiny_run
+from tests.pipelines.report.runs import Clock, failed, history_at, manifest_of, prepared_in, record_of, tiny_run
 
 
 @pytest.fixture
@@ -35,8 +35,13 @@ def page_in(folder) -> str:
 
 
 def test_a_run_that_came_to_its_end_is_complete(history, tmp_path):
-    assert write_report(prepared_in(tmp_path), history, "encorpus embed …", None) is None
+    assert write_report(prepared_in(tmp_path), history, "encorpus embed …", manifest_of(history)) is None
     assert "complete</p>" in page_in(tmp_path)
+
+
+def test_a_run_that_left_no_manifest_though_nothing_failed_came_to_its_limit(history, tmp_path):
+    assert write_report(prepared_in(tmp_path), history, None, None) is None
+    assert "stopped at the limit</p>" in page_in(tmp_path)
 
 
 def test_a_run_with_units_that_failed_says_so(history, tmp_path):
