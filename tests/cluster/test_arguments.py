@@ -25,7 +25,7 @@ OPTIONS = {
     "precision": [("bfloat16", '"bfloat16"', "bfloat16"), ("float16", '"float16"', "float16")],
     "chunk-tokens": [("64", "64", 64), ("256", '"256"', 256)],
     "chunk-overlap": [("0", "0", 0), ("16", '"16"', 16)],
-    "chunk-pool": [("mean", '"mean"', "mean")],
+    "chunk-pool": [("mean", '"mean"', "mean")] * 2,
     "workers": [("3", "3", (3, 3)), ("1:4", '"1:4"', (1, 4))],
     "gpus-per-worker": [("1", "1", 1.0), ("0.5", "0.5", 0.5)],
     "address": [("auto", '"auto"', "auto"), ("10.0.0.1:6379", '"10.0.0.1:6379"', "10.0.0.1:6379")],
