@@ -9,7 +9,7 @@ read_parquet, map_batches with one actor, write_parquet, neither syncs what it w
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +34,7 @@ from pipelines.job.session import nodes_with, ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import WorkOrder
 from pipelines.output.manifest import write_manifest
+from pipelines.output.shard_info import ShardInfo
 
 UNIT_ROWS, FILE_UNITS, DIMENSION = 1000, 100, 384
 
@@ -98,7 +99,11 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
         load=lambda order: cast(TextEncoder, NoEncoder(order)),
     )
     records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
-    shards = {record.unit: record.shard for record in records if record.shard is not None}
+    shards: dict[str, ShardInfo] = {}
+    for record in records:
+        if record.shard is None:
+            raise SystemExit(f"{record.unit}: {record.message}")
+        shards[record.unit] = record.shard
     write_manifest(prepared.output, prepared.plan, prepared.plan_digest, order.fingerprint, shards)
 
 
@@ -111,8 +116,8 @@ class NoEncoder:
         self.resolved = SimpleNamespace(spec=order.encoder, max_tokens=order.encoder.max_tokens)
         self._vectors = made_up_vectors(2 * UNIT_ROWS)
 
-    def tokenize(self, texts: list[str]) -> SimpleNamespace:
-        rows = len(texts)
+    def tokenize_documents(self, texts: Iterable[str]) -> SimpleNamespace:
+        rows = sum(1 for _ in texts)
         return SimpleNamespace(lengths=np.full(rows, 20, np.int32), truncated=np.zeros(rows, bool), row=np.arange(rows))
 
     def encode_tokens(self, tokens: Any) -> SimpleNamespace:
