@@ -127,5 +127,7 @@ def _replanned(
     surveyed, _ = number_files(dict(zip(due, surveys, strict=True)), plan.schema, fixed=True)
     files = {file.number: file for file in (*plan.files, *surveyed)}
     files |= {number: replace(files[number], state=state) for number, state in states.items()}
+    if plan.files == (now := tuple(files.values())):
+        return plan
     # Never again the plan of an older manifest, whatever the files come to.
-    return replace(plan, files=tuple(files.values()), revision=plan.revision + 1)
+    return replace(plan, files=now, revision=plan.revision + 1)
