@@ -125,23 +125,13 @@ def _records(prepared: Prepared, work: Remaining, history: History) -> Generator
     # Ray takes seconds to import, and a job that is done already needs none.
     from pipelines.job.pool import run_tasks
     from pipelines.job.session import nodes_with, ray_session
-    from pipelines.job.work_order import WorkOrder
+    from pipelines.job.work_order import work_order
 
     job = prepared.job
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
         asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
         tasks = tasks_for(work, asked.most)
-        order = WorkOrder(
-            encoder=job.encoder,
-            fingerprint=prepared.resolved.fingerprint,
-            plan=prepared.plan_digest,
-            columns=job.columns,
-            output=job.output,
-            storage=job.storage,
-            on_bad_row=job.on_bad_row,
-            threads=None if asked.gpus_per_worker else asked.cpus_per_worker,
-            again=prepared.again,
-        )
+        order = work_order(prepared, None if asked.gpus_per_worker else asked.cpus_per_worker)
         size = no_larger_than(asked, len(tasks))
         history.pool = size.least, size.most
         yield from run_tasks(tasks, order, size)

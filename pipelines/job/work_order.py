@@ -12,6 +12,7 @@ from pipelines.storage import Storage
 
 if TYPE_CHECKING:
     from pipelines.encoder.text_encoder import TextEncoder
+    from pipelines.job.prepare import Prepared
 
 
 def load_encoder(order: "WorkOrder") -> "TextEncoder":
@@ -45,3 +46,19 @@ class WorkOrder:
     threads: int | None
     again: frozenset[Unit] = frozenset()
     load: Callable[["WorkOrder"], "TextEncoder"] = load_encoder
+
+
+def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:
+    """What the workers of a prepared job are told."""
+    job = prepared.job
+    return WorkOrder(
+        encoder=job.encoder,
+        fingerprint=prepared.resolved.fingerprint,
+        plan=prepared.plan_digest,
+        columns=job.columns,
+        output=job.output,
+        storage=job.storage,
+        on_bad_row=job.on_bad_row,
+        threads=threads,
+        again=prepared.again,
+    )

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,7 +33,7 @@ from pipelines.job.pool_size import pool_size
 from pipelines.job.prepare import prepare
 from pipelines.job.session import nodes_with, ray_session
 from pipelines.job.tasks import tasks_for
-from pipelines.job.work_order import WorkOrder
+from pipelines.job.work_order import WorkOrder, work_order
 from pipelines.output.manifest import write_manifest
 from pipelines.output.shard_info import ShardInfo
 
@@ -86,17 +87,8 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
     columns = Columns("text", keep=("text",))
     prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), columns, UNIT_ROWS))
     size = pool_size(None, 0, nodes_with("CPU"), nodes_with("GPU"))
-    job = prepared.job
-    order = WorkOrder(
-        encoder=job.encoder,
-        fingerprint=prepared.resolved.fingerprint,
-        plan=prepared.plan_digest,
-        columns=job.columns,
-        output=job.output,
-        storage=job.storage,
-        on_bad_row="fail",
-        threads=1,
-        load=lambda order: cast(TextEncoder, NoEncoder(order)),
+    order = replace(
+        work_order(prepared, threads=1), on_bad_row="fail", load=lambda order: cast(TextEncoder, NoEncoder(order))
     )
     records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
     shards: dict[str, ShardInfo] = {}

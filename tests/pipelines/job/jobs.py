@@ -19,7 +19,7 @@ from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.embed import Job
 from pipelines.job.prepare import Prepared
-from pipelines.job.work_order import WorkOrder
+from pipelines.job.work_order import WorkOrder, work_order
 from pipelines.output.layout import Output
 from pipelines.output.vectors import vectors_of
 from pipelines.storage import Storage
@@ -77,18 +77,7 @@ def job_of(inputs: Path | Iterable[Path | str], output: Path | str, model: Path,
 
 def order_of(prepared: Prepared, **changes: Any) -> WorkOrder:
     """What the workers of a planned job are told."""
-    job = prepared.job
-    order = WorkOrder(
-        encoder=job.encoder,
-        fingerprint=prepared.resolved.fingerprint,
-        plan=prepared.plan_digest,
-        columns=job.columns,
-        output=job.output,
-        storage=job.storage,
-        on_bad_row="reject",
-        threads=1,
-    )
-    return replace(order, **changes)
+    return replace(work_order(prepared, threads=1), **changes)
 
 
 def rows_written(output: Path) -> dict[str, np.ndarray]:
