@@ -1,7 +1,9 @@
-"""Tasks go through a Ray Data pool of workers, and their records come back as they are made."""
+"""Tasks go through a Ray Data pool of workers, and their records come back through the ledger as they are made."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import ray
@@ -14,7 +16,7 @@ from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
 from pipelines.job.ledger import LATE_SECONDS, RemoteLedger, UnitLedger
 from pipelines.job.pool_size import PoolSize
-from pipelines.job.record import Outcome, Record, records_of
+from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
@@ -53,7 +55,7 @@ def run_tasks(
     A unit that is late is given to a second worker, so it may have two records. The end is when all units have one,
     and all stripes are read, whatever a stuck worker still holds. late_seconds: as in UnitLedger.
 
-    Raises EncorpusError when the pool itself breaks down, not for a unit's failure.
+    Raises EncorpusError when the pool itself breaks down, or the ledger, not for a unit's failure.
     """
     units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
     in_flight = tasks_in_flight(len(tasks), size)
@@ -61,17 +63,17 @@ def run_tasks(
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
     shared = [unit for unit in units if unit not in order.again]
     if shared and size.most > 1:
-        tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.most)]
-    # Counts are lost with the ledger, and nothing that is committed: the workers go on with a new one.
-    ledger = ray.remote(UnitLedger).options(
-        num_cpus=0, scheduling_strategy=_beside_the_driver(), max_restarts=-1, max_task_retries=-1
-    )
+        # No more than the pool has at least: these never end before the others, and would have it grow.
+        tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.least)]
+    # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
+    ledger: Any = ray.remote(UnitLedger).options(num_cpus=0, scheduling_strategy=_beside_the_driver())
+    ledger = ledger.remote(shared, late_seconds)
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
     with DataContext.current(_context()):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
-            fn_constructor_args=(order, RemoteLedger(ledger.remote(shared, late_seconds))),
+            fn_constructor_args=(order, RemoteLedger(ledger)),
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
@@ -85,8 +87,10 @@ def run_tasks(
             ),
         )
     try:
-        for table in _as_they_come(dataset):
-            for record in records_of(table):
+        # What a block holds says nothing: it comes when there are records to take, or a task has ended.
+        # Once more at the end, since Ray leaves out some blocks of a task that it repeats.
+        for _ in itertools.chain(_as_they_come(dataset), [None]):
+            for record in ray.get(ledger.take.remote()):
                 left.discard(record.unit)
                 if record.outcome is not Outcome.ENDED:
                     yield record
@@ -98,6 +102,8 @@ def run_tasks(
         raise EncorpusError(
             f"the pool of workers broke down: {reason}; run the same command again to resume"
         ) from error
+    for name in sorted(left):
+        yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
 
 
 def tasks_in_flight(tasks: int, size: PoolSize) -> int:
@@ -114,7 +120,7 @@ def _context() -> DataContext:
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # Each record leaves the worker as a block of its own, as soon as its unit is committed.
+    # Each block leaves the worker at once, to wake the driver.
     context.target_max_block_size = 1
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
     # A large unit on a small machine may take longer than any fixed time.

@@ -12,9 +12,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import pyarrow as pa
 
@@ -24,19 +24,16 @@ from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
-from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Begun, Ledger
+from pipelines.job.ledger import MOST_DEATHS, Begun, Claim, Copy, Ledger
 from pipelines.job.lengths import length_counts
-from pipelines.job.record import Outcome, Record, parcels, record_table
+from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task, tasks_of
 from pipelines.job.turns import Turns
 from pipelines.job.work_order import WorkOrder
+from pipelines.local_files import FileEntry
 from pipelines.output.layout import Output
-from pipelines.output.manifest import foreign
-from pipelines.output.shard import read_info
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 # How often a worker without work asks whether a unit elsewhere is late.
 POLL_SECONDS = 1.0
@@ -58,6 +55,7 @@ class EmbedWorker:
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
         try:
+            self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
             self._encoder = order.load(order)
         except Exception as error:
@@ -65,48 +63,49 @@ class EmbedWorker:
             self._broken = Record("", outcome, _told(error))
 
     def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
-        """Does the table's tasks; gives one record a unit, as it is done."""
+        """Does the table's tasks and tells the ledger what comes of them. Gives the table back when they are done, and
+        before whenever the driver is to be woken."""
         if self._broken:
-            yield record_table([self._broken])
-            return
-        for task in tasks_of(table):
-            for parcel in parcels(map(self._with_retries, self._records(task))):
-                yield record_table(parcel)
-                self._ledger.delivered([record.unit for record in parcel])
+            self._ledger.tell(self._broken)
+        else:
+            for task in tasks_of(table):
+                for wake in self._do(task):
+                    if wake:
+                        yield table
+        yield table
 
-    def _with_retries(self, record: Record | None) -> Record | None:
-        return record and replace(record, retries=self._order.storage.retries.take())
+    def _do(self, task: Task) -> Iterator[bool]:
+        """Does a task; after each unit, says whether the driver is to be woken. When a worker dies, Ray repeats its
+        tasks from their beginning."""
+        if task.file is None:
+            return self._late_units()
+        try:
+            self._plan = self._load_plan()
+        except Exception as error:
+            self._ledger.tell(Record("", Outcome.FATAL, _told(error)))
+            return iter(())
+        file = self._plan.files[task.file]
+        return self._stream(file, task) if file.streamed else self._run(file, task.slices)
 
     def _load_plan(self) -> Plan:
+        """The plan of this job, which is read again when its file has changed. Raises EncorpusError when it is another
+        one by now."""
+        seen = self._order.storage.entry(self._output.plan_uri)
+        if seen is not None and seen == self._plan_seen:
+            return self._plan
         data = self._order.storage.read_bytes(self._output.plan_uri)
         if plan_digest(data) != self._order.plan:
             raise EncorpusError(f"{self._output.plan_uri}: another run has changed it; run the same command again")
+        self._plan_seen = seen
         return plan_from_bytes(data)
 
-    def _records(self, task: Task) -> Iterator[Record | None]:
-        """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
-        if task.file is None:
-            return self._late_units()
-        file = self._plan.files[task.file]
-        return self._timed(self._stream(file, task) if file.streamed else self._run(file, task.slices))
-
-    def _timed(self, records: Iterator[Record]) -> Iterator[Record]:
-        """The records with this worker's name, and when and how long it worked on each."""
-        while True:
-            started, clock = time.time(), time.monotonic()
-            record = next(records, None)
-            if record is None:
-                return
-            yield replace(record, worker=self._name, started=started, seconds=time.monotonic() - clock)
-
-    def _run(self, file: CorpusFile, slices: Sequence[int], late_copy: bool = False) -> Iterator[Record]:
-        """Units of a file that is cut, one after the other. late_copy: though another worker has them too."""
-        with self._reader(file) as reader:
+    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None) -> Iterator[bool]:
+        """Units of a file that is cut, one after the other."""
+        with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
             for number in slices:
-                unit = Unit(file.number, number)
-                yield self._attempt(unit, partial(self._read_and_embed, reader, unit), late_copy)
+                yield self._attempt(Unit(file.number, number), partial(reader.read, number), copy)
 
-    def _stream(self, file: CorpusFile, task: Task) -> Iterator[Record]:
+    def _stream(self, file: CorpusFile, task: Task) -> Iterator[bool]:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
         slices = stream_slices(
             self._plan,
@@ -118,103 +117,69 @@ class EmbedWorker:
             frozenset(task.done),
         )
         for number in itertools.count():
-            reading = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes})"
+            name = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}"
             try:
-                rows = self._in_turn(f"{reading}, slice {number}", lambda begun: next(slices, None))
+                with self._turn(name):
+                    read = list(itertools.islice(slices, 1))
             except Exception as error:
-                yield _failure(reading, error)
+                # The same for all stripes, which meet the same damage.
+                self._ledger.tell(_failure(f"{file.uri}, read on", error))
                 break
-            if rows is None:
+            finally:
+                self._ledger.end(name, self._name)
+            if not read:
                 break
-            yield self._attempt(rows.unit, partial(self._embed, rows))
-            del rows  # or two slices would be in memory while the next is read
-        yield Record(task.name, Outcome.ENDED)
+            # Popped, or two slices would be in memory while the next is read.
+            yield self._attempt(read[0].unit, read.pop)
+        self._ledger.tell(Record(task.name, Outcome.ENDED))
 
-    def _late_units(self) -> Iterator[Record | None]:
-        """What other workers are late with, as long as there may be any; None while there is not."""
+    def _late_units(self) -> Iterator[bool]:
+        """What other workers are late with, as long as there may be any."""
         idle_since = time.monotonic()
         while self._ledger.unfinished():
             copy = self._ledger.late(self._name, time.monotonic() - idle_since)
             if copy is None:
-                yield None
                 time.sleep(POLL_SECONDS)
                 continue
-            file = self._plan.files[copy.unit.file]
-            for record in self._timed(self._run(file, (copy.unit.slice,), late_copy=True)):
-                # Where a copy fails, the unit's own worker may not.
-                if record.outcome is Outcome.DONE or copy.last:
-                    yield record
+            yield from self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), copy)
             idle_since = time.monotonic()
 
-    def _attempt(self, unit: Unit, work: Callable[[bool], Record], late_copy: bool = False) -> Record:
-        """Does a unit's work in its turn, unless it is done; a failure becomes its record.
-
-        work: told whether another worker has the unit too.
-        """
-
-        def unless_done(begun: Begun) -> Record:
-            return (begun.done and self._committed(unit)) or work(begun.shared or late_copy)
-
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], copy: Copy | None = None) -> bool:
+        """Takes a unit from its rows to its shard, unless it is done, and tells the ledger what came of it, a failure
+        too. Gives whether the driver is to be woken."""
+        started, clock = time.time(), time.monotonic()
         try:
-            return self._in_turn(f"{unit.name} again" if late_copy else unit.name, unless_done)
+            with self._turn(unit.name) as begun:
+                record = None if begun.done else self._embed(read())
         except Exception as error:
-            return _failure(unit.name, error)
+            record = _failure(unit.name, error)
+        if record and record.outcome is Outcome.FAILED and copy and not copy.last:
+            record = None  # the unit's own worker may do better
+        record = record and self._signed(record, started, time.monotonic() - clock)
+        return self._ledger.end(unit.name, self._name, record)
 
-    def _in_turn(self, name: str, work: Callable[[Begun], Result]) -> Result:
-        """Does what might kill the worker. What was in a worker that died is done alone.
+    def _signed(self, record: Record, started: float, seconds: float) -> Record:
+        retries = self._order.storage.retries.take()
+        return replace(record, worker=self._name, started=started, seconds=seconds, retries=retries)
+
+    @contextmanager
+    def _turn(self, name: str) -> Iterator[Begun]:
+        """For what might kill the worker. What was in a worker that died is done alone.
 
         Raises DeadlyError for what too many workers died of.
         """
         with self._turns.shared():
             begun = self._ledger.begin(name, self._name)
             if not begun.deaths:
-                return self._ending(name, partial(work, begun))
+                yield begun
+                return
         if begun.deaths >= MOST_DEATHS:
             raise DeadlyError(f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
         with self._turns.alone():
-            return self._ending(name, partial(work, self._ledger.begin(name, self._name, alone=True)))
+            yield self._ledger.begin(name, self._name, alone=True)
 
-    def _ending(self, name: str, work: Callable[[], Result]) -> Result:
-        done = False
-        try:
-            result = work()
-            done = True
-        finally:
-            self._ledger.end(name, done)
-        return result
-
-    def _reader(self, file: CorpusFile) -> SliceReader:
-        return SliceReader(self._plan, file, self._order.columns, self._order.storage)
-
-    def _read_and_embed(self, reader: SliceReader, unit: Unit, shared: bool) -> Record:
-        started = time.monotonic()
-        rows = reader.read(unit.slice)
-        return self._embed(rows, shared, started)
-
-    def _committed(self, unit: Unit) -> Record | None:
-        """The record of a unit that another attempt of this run has committed, if it is there."""
-        uri = self._output.shard_uri(unit)
-        if not self._order.storage.exists(uri):
-            return None
-        info = read_info(self._order.storage, uri)
-        if foreign(info, unit, self._plan.files[unit.file], self._order.fingerprint):
-            return None
-        return Record(unit.name, Outcome.DONE, shard=info)
-
-    def _committed_elsewhere(self, unit: Unit) -> Record | None:
-        """What another worker that has the unit too committed, or is about to; None where this one is to do it."""
-        me = f"{self._name}:{threading.get_ident()}"
-        while not self._ledger.claim(unit.name, me):
-            if found := self._committed(unit):
-                return found
-            time.sleep(POLL_SECONDS)
-        return self._committed(unit)
-
-    def _embed(self, rows: UnitRows, shared: bool, started: float | None = None) -> Record:
-        """Tokenise, encode, write. The commit is the last thing done.
-
-        shared: whether another worker has the unit too. It may have been given one since, if this one started long ago.
-        """
+    def _embed(self, rows: UnitRows) -> Record | None:
+        """Tokenise, encode, write; None if another worker did so meanwhile. The commit is the last thing done."""
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
         tokens = self._encoder.tokenize_documents(text.as_py() for text in rows.table["text"])
@@ -224,10 +189,9 @@ class EmbedWorker:
         embedded = embedded_rows(file, rows, tokens, encoded)
         if embedded.rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
+        if not self._may_commit(rows.unit):
+            return None
         again = rows.unit in self._order.again
-        overdue = started is not None and time.monotonic() - started > LATE_SECONDS
-        if (shared or overdue) and not again and (found := self._committed_elsewhere(rows.unit)):
-            return found
         shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, again)
         return Record(
             unit=rows.unit.name,
@@ -237,6 +201,12 @@ class EmbedWorker:
             reasons=dict(Counter(embedded.rows.rejects["reason"].to_pylist())),
             lengths=length_counts(embedded.tokens, self._encoder.resolved.max_tokens),
         )
+
+    def _may_commit(self, unit: Unit) -> bool:
+        """Whether this worker is the one to commit the unit. Waits while another one is about to."""
+        while (claim := self._ledger.claim(unit.name, self._name)) is Claim.ANOTHERS:
+            time.sleep(POLL_SECONDS)
+        return claim is Claim.MINE
 
 
 def _first_reject(rows: UnitRows) -> str:

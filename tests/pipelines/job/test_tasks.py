@@ -1,57 +1,20 @@
-"""Tasks and records: what travels to a worker and back, and how work is dealt out."""
-
-import json
+"""Tasks: what travels to a worker, and how work is dealt out."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.corpus.plan import CorpusFile, Unit
-from pipelines.encoder.stats import EncodeStats
-from pipelines.job.record import Outcome, Record, record_table, records_of
 from pipelines.job.tasks import MOST_UNITS, Task, task_table, tasks_for, tasks_of
 from pipelines.output.remaining import Remaining
-from pipelines.output.shard_info import ShardInfo
 
 NUMBERS = st.integers(0, 2**40)
 RUNS = st.lists(NUMBERS).map(tuple)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
-SHARDS = st.builds(
-    ShardInfo,
-    *[TEXTS] * 3,
-    *[NUMBERS] * 2,
-    st.booleans(),
-    *[NUMBERS] * 4,
-    *[TEXTS] * 2,
-    norm_mean=st.floats(0, 1e6),
-    bytes=NUMBERS,
-)
 
 
 @given(st.builds(Task, NUMBERS, RUNS, NUMBERS, NUMBERS, RUNS))
 def test_a_task_arrives_as_it_was_sent(task):
     assert list(tasks_of(task_table(task))) == [task]
-
-
-@given(
-    st.builds(
-        Record,
-        TEXTS,
-        st.sampled_from(Outcome),
-        TEXTS,
-        st.none() | SHARDS,
-        st.builds(EncodeStats, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.floats(0, 1e18), st.floats(0, 1e6)),
-        st.dictionaries(TEXTS, NUMBERS),
-    )
-)
-def test_a_record_arrives_as_it_was_sent(record):
-    assert list(records_of(record_table([record]))) == [record]
-
-
-def test_a_record_is_one_small_row():
-    table = record_table([Record("part-000000-000000", Outcome.FAILED, "no space left")])
-    assert (table.num_rows, table.column_names) == (1, ["record"])
-    assert json.loads(table["record"][0].as_py())["message"] == "no space left"
 
 
 def stream(number: int) -> CorpusFile:

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import resolve_spec
-from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Copy, UnitLedger
+from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, UnitLedger
 from pipelines.job.prepare import prepare
-from pipelines.job.record import Outcome, records_of
+from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task, task_table
 from pipelines.job.worker import EmbedWorker
 from tests.pipelines.job.faults import FullDisk
@@ -29,9 +29,16 @@ def prepared(tiny_model, tmp_path):
 
 
 def records(worker: EmbedWorker, *tasks: Task):
-    """The records of units."""
-    every = [record for task in tasks for table in worker(task_table(task)) for record in records_of(table)]
-    return [record for record in every if record.outcome is not Outcome.ENDED]
+    """What the worker tells the ledger of units."""
+    for task in tasks:
+        list(worker(task_table(task)))
+    return [record for record in ledger_of(worker).take() if record.outcome is not Outcome.ENDED]
+
+
+def ledger_of(worker: EmbedWorker) -> UnitLedger:
+    ledger = worker._ledger
+    assert isinstance(ledger, UnitLedger)
+    return ledger
 
 
 def worker_of(prepared, ledger=None, **changes) -> EmbedWorker:
@@ -70,8 +77,8 @@ def test_a_unit_to_be_made_again_is_so_once_though_its_shard_is_there_and_a_work
     (made,) = records(worker, task)
     assert (made.outcome, made.stats.texts) == (Outcome.DONE, 20)
     assert (after := shard.stat().st_mtime_ns) != before
-    (left,) = records(worker, task)
-    assert (left.outcome, left.stats.texts, shard.stat().st_mtime_ns) == (Outcome.DONE, 0, after)
+    assert records(worker, task) == []
+    assert shard.stat().st_mtime_ns == after
 
 
 def test_a_unit_that_cannot_be_written_is_a_record_and_the_next_one_is_done(prepared, tmp_path):
@@ -130,26 +137,30 @@ def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
     uri = str(tmp_path / "corpus" / "b.jsonl.gz")
     ledger = deadly(f"{uri} (stripe 1 of 2), slice 0")
     (record,) = records(worker_of(prepared, ledger), Task(1, stripe=0, stripes=2))
-    assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri} (stripe 1 of 2)")
+    assert (record.outcome, record.unit) == (Outcome.SET_ASIDE, f"{uri}, read on")
 
 
-@pytest.mark.parametrize(("task", "units"), [(Task(0, (0, 1)), [0, 20]), (Task(1), [0, 20, 0])], ids=["run", "stripe"])
-def test_a_task_that_is_repeated_after_a_death_encodes_only_what_was_not_committed(prepared, tmp_path, task, units):
-    worker = worker_of(prepared)
-    first = records(worker, task)
-    (tmp_path / "out" / f"part-{task.file:06d}-000001.parquet").unlink()
+@pytest.mark.parametrize(
+    ("task", "repeated", "left"),
+    [(Task(0, (0,)), Task(0, (0, 1)), [(0, 1)]), (Task(1, done=(1, 2)), Task(1), [(1, 1), (1, 2)])],
+    ids=["run", "stripe"],
+)
+def test_a_task_that_is_repeated_after_a_death_does_only_what_had_no_end(prepared, tmp_path, task, repeated, left):
+    ledger = UnitLedger()
+    records(worker_of(prepared, ledger), task)
+    ledger.begin(Unit(*left[0]).name, "a worker that dies")
     before = shards_of(tmp_path / "out")
-    again = records(worker, task)
-    assert [record.shard for record in again] == [record.shard for record in first]
-    assert [record.stats.texts for record in again] == units
+    assert [record.unit for record in records(worker_of(prepared, ledger), repeated)] == [
+        Unit(*unit).name for unit in left
+    ]
     assert {name: shard for name, shard in shards_of(tmp_path / "out").items() if name in before} == before
 
 
 def deadly(name: str) -> UnitLedger:
     """A ledger by which too many workers died of something."""
     ledger = UnitLedger()
-    for _ in range(MOST_DEATHS):
-        ledger.begin(name, "a dead worker", alone=True)
+    for number in range(MOST_DEATHS):
+        ledger.begin(name, f"dead worker {number}", alone=True)
     return ledger
 
 
@@ -162,14 +173,6 @@ def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepar
     assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000001", "part-000000-000000"]
     assert len(shards_of(tmp_path / "out")) == 2
     assert not ledger.unfinished()
-
-
-def test_what_was_done_elsewhere_meanwhile_is_not_encoded_again(prepared):
-    ledger = UnitLedger([Unit(0, 0)])
-    worker = worker_of(prepared, ledger)
-    (first,) = records(worker, Task(0, (0,)))
-    (again,) = records(worker, Task(0, (0,)))
-    assert (again.shard, again.stats.texts) == (first.shard, 0)
 
 
 class Clock:
@@ -190,14 +193,41 @@ class PatientLedger(UnitLedger):
 
 
 def test_a_worker_that_comes_too_late_leaves_the_other_ones_shard(prepared, tmp_path):
-    ledger = UnitLedger([Unit(0, 0)])
-    (first,) = records(worker_of(prepared, ledger), Task(0, (0,)))
+    ledger = DoneBetween([Unit(0, 0)])
+    records(worker_of(prepared), Task(0, (0,)))
     before = shards_of(tmp_path / "out")
+    assert [record.unit for record in records(worker_of(prepared, ledger), Task(0, (0,)))] == ["part-000000-000000"]
+    assert shards_of(tmp_path / "out") == before
+
+
+class DoneBetween(UnitLedger):
+    """A ledger whose unit is done elsewhere while the worker that asks for the claim encodes it."""
+
+    def claim(self, name: str, worker: str) -> Claim:
+        super().claim(name, "the other one")
+        self.end(name, "the other one", Record(name, Outcome.DONE))
+        return super().claim(name, worker)
+
+
+def test_a_worker_whose_copy_fails_leaves_the_word_to_the_others_unless_the_job_cannot_go_on(prepared, tmp_path):
     ledger = UnitLedger([Unit(0, 0)])
-    ledger.late("the other one", math.inf)
-    ledger.claim("part-000000-000000", "the other one")
-    (late,) = records(worker_of(prepared, ledger), Task(0, (0,)))
-    assert (late.shard, shards_of(tmp_path / "out")) == (first.shard, before)
+    worker = worker_of(prepared, ledger)
+    (tmp_path / "out" / "part-000000-000000.parquet").mkdir()
+    list(worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=False)))
+    assert ledger.take() == []
+    list(worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=True)))
+    assert [record.outcome for record in ledger.take()] == [Outcome.FAILED]
+    worker = worker_of(prepared, ledger, storage=FullDisk())
+    list(worker._run(worker._plan.files[0], (1,), Copy(Unit(0, 1), last=False)))
+    assert [record.outcome for record in ledger.take()] == [Outcome.FATAL]
+
+
+def test_the_driver_is_woken_while_a_task_goes_on(prepared):
+    clock = Clock()
+    worker = worker_of(prepared, UnitLedger(clock=clock))
+    blocks = worker(task_table(Task(0, (0, 1))))
+    next(blocks)
+    assert [record.unit for record in ledger_of(worker).take()] == ["part-000000-000000"]
 
 
 def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
@@ -206,8 +236,13 @@ def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
     assert (record.outcome, "no space left" in record.message) == (Outcome.FATAL, True)
 
 
-def test_a_plan_that_another_run_changed_ends_the_job(prepared):
+def test_a_plan_that_another_run_changed_ends_the_job(prepared, tmp_path):
     (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, (0,)))
+    assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
+    worker = worker_of(prepared)
+    plan = tmp_path / "out" / "_encorpus" / "plan.parquet"
+    plan.write_bytes(plan.read_bytes() + b"of another run")
+    (record,) = records(worker, Task(0, (0,)))
     assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
 
 
