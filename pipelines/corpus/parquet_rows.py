@@ -12,7 +12,7 @@ from pipelines.corpus.column_types import is_string, plain_type
 from pipelines.corpus.decompress import BrokenStreamError
 from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan
-from pipelines.corpus.rows import generated_id, kept_names, reject_row, reject_table, row_schema
+from pipelines.corpus.rows import generated_ids, kept_names, reject_row, reject_table, row_schema
 from pipelines.errors import arrow_message
 
 BATCH_ROWS = 1024
@@ -105,15 +105,13 @@ def _sort_out(
     schema = row_schema(plan)
     text = batch.column(columns.text).cast(pa.string())
     reasons: dict[int, str] = {}
-    arrays: dict[str, pa.Array] = {"row": pa.array(range(row, row + batch.num_rows), pa.int64()), "text": text}
+    arrays: dict[str, pa.Array] = {"row": pa.array(np.arange(row, row + batch.num_rows, dtype=np.int64)), "text": text}
     # The first reason that a row meets stands: the later ones are entered with setdefault.
     _note(reasons, _mask(text.is_null()), "text is null")
     _note_invalid(reasons, text, "text")
-    if columns.id is None:
-        ids = [generated_id(file, number) for number in range(row, row + batch.num_rows)]
-        arrays["id"] = pa.array(ids, pa.string())
-    else:
-        arrays["id"] = _ids(reasons, batch.column(columns.id))
+    arrays["id"] = (
+        generated_ids(file, arrays["row"]) if columns.id is None else _ids(reasons, batch.column(columns.id))
+    )
     given = values_from_path(columns, file.uri)
     for name in kept_names(columns):
         own = name in batch.schema.names
@@ -123,7 +121,9 @@ def _sort_out(
         else:
             _note_invalid(reasons, kept, f"column '{name}'")
         arrays[name] = _plain(kept)
-    good = pa.array([place not in reasons for place in range(batch.num_rows)], pa.bool_())
+    mask = np.ones(batch.num_rows, bool)
+    mask[list(reasons)] = False
+    good = pa.array(mask)
     # Arrow filters fewer types than it casts.
     chosen = [_as_type(arrays[field.name], field.type).filter(good) for field in schema]
     rejects = [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.corpus.partitions import values_from_path
 from pipelines.corpus.plan_types import Columns, CorpusFile, Plan, Unit
@@ -56,6 +57,11 @@ def row_schema(plan: Plan) -> pa.Schema:
 def generated_id(file: CorpusFile, row: int) -> str:
     """The id of a row where no id column is named: its file's number and its position there."""
     return f"{file.number:06d}:{row}"
+
+
+def generated_ids(file: CorpusFile, rows: pa.Array) -> pa.Array:
+    """The ids of many rows (int64 [n]), as `generated_id` makes them, string [n]."""
+    return pc.binary_join_element_wise(f"{file.number:06d}", rows.cast(pa.string()), ":")  # type: ignore[attr-defined]
 
 
 class RowBuilder:

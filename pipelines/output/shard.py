@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -183,6 +184,7 @@ def _norms(column: pa.ChunkedArray, info: ShardInfo) -> dict[str, float]:
     }
 
 
+@lru_cache(maxsize=16)  # all shards of a job have one schema
 def _leaves(schema: pa.Schema) -> list[str]:
     """The Parquet paths of the schema's leaf columns."""
     stored = pq.read_metadata(_empty_file(schema)).schema

@@ -149,7 +149,7 @@ def test_a_defect_in_sorting_out_rows_is_no_reject(tmp_path: Path, monkeypatch: 
     def failing(*_: object):
         raise pa.ArrowInvalid("not the file's fault")
 
-    monkeypatch.setattr(parquet_rows, "generated_id", failing)
+    monkeypatch.setattr(parquet_rows, "generated_ids", failing)
     with pytest.raises(pa.ArrowInvalid):
         list(read_plan(plan))
 
