@@ -97,7 +97,7 @@ def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo
     # Parquet's smallest integers have 32 bits; as indexes into a dictionary, those of int8 and binary have 8.
     number = vector_type(table.schema.field("embedding").type).value_type
     in_dictionary: Any = leaves if number.bit_width == 8 else small
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
         table.schema,
@@ -110,7 +110,7 @@ def shard_bytes(table: pa.Table, info: ShardInfo) -> tuple[memoryview, ShardInfo
             if start < stop:  # some readers stumble over a row group without rows
                 writer.write_table(table.slice(start, stop - start), row_group_size=stop - start)
         writer.add_key_value_metadata(to_metadata(info))
-    data = sink.getbuffer()
+    data = memoryview(sink.getvalue()).cast("B")
     return data, replace(info, checksum=seal(data), bytes=data.nbytes)
 
 
