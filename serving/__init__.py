@@ -1,0 +1,1 @@
+"""The worker behind HTTP on Ray Serve: people and batch jobs share one encoder."""

@@ -1,0 +1,75 @@
+"""Rows that wait to be encoded, ordered by the length to which they would be padded."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One row of a request. request: its number. index: of the row in it. tokens: its length before padding."""
+
+    request: int
+    index: int
+    tokens: int
+
+
+class RowsByLength:
+    """The rows of several requests, each at its rung of the ladder of lengths."""
+
+    def __init__(self, ladder: Sequence[int]) -> None:
+        # The longest first; of a rung, the requests with rows on it in the order of arrival.
+        self._rungs: dict[int, dict[int, deque[Row]]] = {rung: {} for rung in sorted(ladder, reverse=True)}
+        self._waiting: dict[int, int] = {}
+        self.tokens = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """The requests with rows here, the oldest first."""
+        return iter(self._waiting)
+
+    def __contains__(self, request: int) -> bool:
+        return request in self._waiting
+
+    def __len__(self) -> int:
+        """How many rows wait."""
+        return sum(self._waiting.values())
+
+    def add(self, rung: int, row: Row) -> None:
+        """One more row. rung: the length to which it would be padded."""
+        self._rungs[rung].setdefault(row.request, deque()).append(row)
+        self._waiting[row.request] = self._waiting.get(row.request, 0) + 1
+        self.tokens += row.tokens
+
+    def drop(self, request: int) -> None:
+        """Leaves out all the rows of a request."""
+        self._waiting.pop(request, None)
+        for requests in self._rungs.values():
+            self.tokens -= sum(row.tokens for row in requests.pop(request, ()))
+
+    def longest(self, request: int | None = None) -> int:
+        """The longest rung with a row on it, of one request or of all."""
+        return next(
+            rung for rung, requests in self._rungs.items() if (requests if request is None else request in requests)
+        )
+
+    def take(self, length: int, room: int, leader: int | None) -> list[Row]:
+        """Up to `room` rows that fit in `length` tokens: the leader's, then those with the least padding, and of those
+        the oldest."""
+        fitting = [requests for rung, requests in self._rungs.items() if rung <= length]
+        taken: list[Row] = []
+        for requests in fitting:
+            while leader in requests and len(taken) < room:
+                taken.append(self._remove(requests, leader))
+        for requests in fitting:
+            while requests and len(taken) < room:
+                taken.append(self._remove(requests, next(iter(requests))))
+        return taken
+
+    def _remove(self, requests: dict[int, deque[Row]], request: int) -> Row:
+        row = requests[request].popleft()
+        if not requests[request]:
+            del requests[request]
+        self._waiting[request] -= 1
+        if not self._waiting[request]:
+            del self._waiting[request]
+        self.tokens -= row.tokens
+        return row
