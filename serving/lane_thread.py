@@ -1,0 +1,178 @@
+"""The thread that encodes what waits in the lanes: each micro-batch is chosen when the last one is done."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from pipelines.encoder.tokens import Tokens
+from serving.lanes import Lane, Lanes, MicroBatch
+
+
+class TooLateError(Exception):
+    """The deadline of a request passed before it was encoded."""
+
+
+class StoppedError(Exception):
+    """The thread came to its end before the request was encoded."""
+
+
+class MicroBatchEncoder(Protocol):
+    """What the thread needs of an encoder. ladder: the lengths it takes. token_budget: positions of a micro-batch."""
+
+    @property
+    def ladder(self) -> tuple[int, ...]: ...
+
+    @property
+    def token_budget(self) -> int: ...
+
+    def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
+        """int32 [b, L] each, L of the ladder, to [b, dim], or [b, L, dim] for `sequence`."""
+        ...
+
+
+@dataclass
+class _Request:
+    """vectors: of each distinct row, None while it waits."""
+
+    tokens: Tokens
+    future: "Future[list[np.ndarray]]"
+    vectors: list[np.ndarray | None]
+    left: int
+
+
+class LaneThread:
+    """Takes tokens from any thread, and encodes them in its own.
+
+    on_micro_batch: told of each micro-batch and the seconds that it took. Call `stop` at the end.
+    """
+
+    def __init__(
+        self,
+        encoder: MicroBatchEncoder,
+        batch_floor: float,
+        on_micro_batch: Callable[[MicroBatch, float], None] = lambda batch, seconds: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._encoder = encoder
+        self._lanes = Lanes(encoder.ladder, encoder.token_budget, batch_floor)
+        self._on_micro_batch = on_micro_batch
+        self._clock = clock
+        self._requests: dict[int, _Request] = {}
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="lanes", daemon=True)
+        self._thread.start()
+
+    def submit(self, lane: Lane, tokens: Tokens, deadline: float = math.inf) -> "Future[list[np.ndarray]]":
+        """The vectors of u distinct rows, [dim] each, or [tokens, dim] for `sequence`, when they are there.
+
+        deadline: by the clock; a request that is not done by then fails with TooLateError. Cancel the future of what
+        nobody waits for any more: rows that were not begun are not encoded.
+        """
+        distinct = len(tokens.lengths)
+        request = _Request(tokens, Future(), [None] * distinct, distinct)
+        with self._changed:
+            if self._stopping:
+                request.future.set_exception(StoppedError())
+            elif not distinct:
+                request.future.set_result([])
+            else:
+                number = self._lanes.put(lane, tokens.lengths, deadline)
+                self._requests[number] = request
+                request.future.add_done_callback(lambda future: self._drop(number) if future.cancelled() else None)
+                self._changed.notify()
+        return request.future
+
+    def waiting(self, lane: Lane) -> int:
+        """Tokens that wait in a lane."""
+        with self._changed:
+            return self._lanes.waiting(lane)
+
+    def stop(self) -> None:
+        """Ends the thread after the micro-batch at hand; what waits fails with StoppedError."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _drop(self, number: int) -> None:
+        with self._changed:
+            self._lanes.drop(number)
+            self._requests.pop(number, None)
+
+    def _run(self) -> None:
+        while (batch := self._next()) is not None:
+            started = self._clock()
+            try:
+                values = self._encode(batch)
+            except Exception as error:
+                self._fail({row.request for row in batch.rows}, error)
+            else:
+                self._hand_out(batch, values)
+            self._on_micro_batch(batch, self._clock() - started)
+        self._fail(set(self._requests), StoppedError())
+
+    def _next(self) -> MicroBatch | None:
+        """The next micro-batch, as soon as there is one; None at the end."""
+        while True:
+            with self._changed:
+                late = {number: self._requests.pop(number) for number in self._lanes.expire(self._clock())}
+                batch = None if self._stopping else self._lanes.next()
+                if batch is None and not late and not self._stopping:
+                    self._changed.wait()
+            for request in late.values():
+                _settle(request.future, TooLateError())
+            if batch is not None or self._stopping:
+                return batch
+
+    def _encode(self, batch: MicroBatch) -> np.ndarray:
+        """The vectors of a micro-batch's rows, in their order."""
+        with self._changed:
+            tokens = [request.tokens if (request := self._requests.get(row.request)) else None for row in batch.rows]
+        arrays = np.zeros((3, len(batch.rows), batch.length), np.int32)
+        for place, (row, of) in enumerate(zip(batch.rows, tokens, strict=True)):
+            if of is None:  # cancelled meanwhile
+                continue
+            for array, source in zip(arrays, (of.word_ids, of.mask, of.type_ids), strict=True):
+                part = source[row.index, : batch.length]
+                array[place, : len(part)] = part
+        return self._encoder.encode_batch(*arrays)
+
+    def _hand_out(self, batch: MicroBatch, values: np.ndarray) -> None:
+        done: list[_Request] = []
+        with self._changed:
+            for row, value in zip(batch.rows, values, strict=True):
+                request = self._requests.get(row.request)
+                if request is None:
+                    continue
+                request.vectors[row.index] = value if value.ndim == 1 else value[: row.tokens]
+                request.left -= 1
+                if not request.left:
+                    done.append(self._requests.pop(row.request))
+        for request in done:
+            _settle(request.future, [vector for vector in request.vectors if vector is not None])
+
+    def _fail(self, numbers: set[int], error: Exception) -> None:
+        with self._changed:
+            failed = [request for number in numbers if (request := self._requests.pop(number, None))]
+            for number in numbers:
+                self._lanes.drop(number)
+        for request in failed:
+            _settle(request.future, error)
+
+
+def _settle(future: "Future[list[np.ndarray]]", outcome: list[np.ndarray] | Exception) -> None:
+    """Gives a future its outcome, unless it was cancelled at that moment."""
+    try:
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    except InvalidStateError:
+        pass
