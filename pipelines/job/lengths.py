@@ -11,6 +11,6 @@ def bin_width(max_tokens: int) -> int:
 
 
 def length_counts(tokens: np.ndarray, max_tokens: int) -> tuple[int, ...]:
-    """Rows in each bin, up to the longest row's. tokens: int32 [n], each 1 to max_tokens; bin k is of the token
-    counts k × width + 1 to (k + 1) × width."""
-    return tuple(np.bincount((np.maximum(tokens, 1) - 1) // bin_width(max_tokens)).tolist())
+    """Rows in each bin, up to the longest row's. tokens: int32 [n]; bin k is of the token counts k × width + 1 to
+    (k + 1) × width, and of more, as documents pooled from chunks have, if it is that of max_tokens."""
+    return tuple(np.bincount((np.clip(tokens, 1, max_tokens) - 1) // bin_width(max_tokens)).tolist())

@@ -12,8 +12,8 @@ from pipelines.report.written import number, share
 
 
 def charts_of_distributions(report: RunReport) -> Iterator[Chart]:
-    """Those that there are numbers for."""
-    if any(report.lengths.counts):
+    """Those that there are numbers for. Documents that are pooled from chunks may be of any length."""
+    if any(report.lengths.counts) and not report.spec.get("chunk_pool"):
         yield _lengths(report.lengths)
     if len(report.norms.mean):
         yield _norms(report.norms)

@@ -58,7 +58,8 @@ class OverTime:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Rows by their tokens after truncation: counts[k] have k × width + 1 to (k + 1) × width tokens.
+    """Rows by their tokens after truncation: counts[k] have k × width + 1 to (k + 1) × width tokens; documents
+    that are pooled from chunks and have more than `most` are counted with those that have as many.
 
     truncated: rows that lost text. most: the tokens at which texts are cut.
     """

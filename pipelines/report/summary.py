@@ -62,7 +62,10 @@ def _cells(figures: Iterator[Figure]) -> str:
 def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     spec = report.spec
     yield "model", f'<span class="path">{shown(str(spec.get("model")))}</span>'
-    made = [f"pooling {spec.get('pooling')}", f"{spec.get('max_tokens')} tokens at most", str(spec.get("dtype"))]
+    chunks = spec.get("chunk_tokens")
+    length = f"chunks of {chunks} tokens" if chunks else f"{spec.get('max_tokens')} tokens at most"
+    made = [f"pooling {spec.get('pooling')}", length, str(spec.get("dtype"))]
+    made += ["one vector a document"] if spec.get("chunk_pool") else []
     made += ["normalized"] if spec.get("normalize") else []
     made += [f"layers {spec['layers']}"] if spec.get("layers") else []
     made += [f"computed in {spec['precision']}"] if spec.get("precision", "float32") != "float32" else []
@@ -84,7 +87,8 @@ def _health(report: RunReport) -> Iterator[Figure]:
     yield Figure("storage retries", f"{report.retries:,}", "", "warn" if report.retries else "good")
     busy = share(report.stats.seconds, report.worker_seconds)
     yield Figure("encoders busy", busy, "of all workers’ time, loading included")
-    yield Figure("rows cut", share(report.lengths.truncated, rows), f"at {report.lengths.most:,} tokens")
+    if not report.spec.get("chunk_tokens"):
+        yield Figure("rows cut", share(report.lengths.truncated, rows), f"at {report.lengths.most:,} tokens")
 
 
 def _key_figures(report: RunReport) -> Iterator[Figure]:

@@ -24,5 +24,10 @@ def test_a_bin_is_as_wide_as_the_longest_text_needs(max_tokens, width):
     assert bin_width(max_tokens) == width
 
 
+def test_a_document_longer_than_any_text_counts_in_the_last_bin():
+    counts = length_counts(np.array([5, 1280], np.int32), 128)
+    assert (len(counts), counts[2], counts[-1]) == (BINS, 1, 1)
+
+
 def test_no_rows_have_no_bins():
     assert length_counts(np.zeros(0, np.int32), 128) == ()

@@ -184,6 +184,19 @@ def instant_run(folder: Path) -> RunReport:
     return report_of(folder, history, complete=True)
 
 
+def pooled_run(folder: Path) -> RunReport:
+    """Documents that have one vector each, from many chunks."""
+    clock = Clock()
+    history = history_at(clock, planned=3)
+    for number in range(3):
+        clock.now += 2
+        record = record_of(number, rows=20, stop=clock.now)
+        lengths = length_counts(np.arange(1, 21) * MAX_TOKENS // 2, MAX_TOKENS)
+        history.add(replace(record, lengths=lengths))
+    report = report_of(folder, history, complete=True)
+    return replace(report, spec={**report.spec, "chunk_tokens": MAX_TOKENS, "chunk_overlap": 0, "chunk_pool": "mean"})
+
+
 def prepared_in(folder: Path, storage: Storage | None = None) -> Prepared:
     """As much of a prepared job as a report needs."""
     spec = {

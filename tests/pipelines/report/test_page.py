@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.report.page import report_html
 from pipelines.report.run_report import End, FailedUnit, RejectExample, SlowUnit
-from tests.pipelines.report.runs import big_run, instant_run, stopped_run, tiny_run, troubled_run
+from tests.pipelines.report.runs import big_run, instant_run, pooled_run, stopped_run, tiny_run, troubled_run
 
 VOID = {"meta", "br"}
 TEXT_ELEMENTS = {"title", "style", "h1", "h2", "h3", "p", "b", "small", "code", "pre", "bdi", "span", "br"}
@@ -56,7 +56,7 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-@pytest.fixture(scope="module", params=[big_run, troubled_run, stopped_run, tiny_run, instant_run])
+@pytest.fixture(scope="module", params=[big_run, troubled_run, stopped_run, tiny_run, instant_run, pooled_run])
 def report(request, tmp_path_factory):
     return request.param(tmp_path_factory.mktemp("report"))
 
@@ -171,6 +171,13 @@ def test_a_chart_says_in_words_what_it_shows(troubled):
 
 def test_charts_without_numbers_are_left_out(tmp_path):
     assert "<figure" not in report_html(instant_run(tmp_path))
+
+
+def test_documents_of_many_chunks_have_no_longest_and_none_is_cut(tmp_path):
+    text = Reader(report_html(pooled_run(tmp_path))).text
+    assert "pooling mean, chunks of 128 tokens, float16, one vector a document" in text
+    assert "tokens a row, after truncation" not in text
+    assert "rows cut" not in text
 
 
 def test_failed_units_and_rejects_are_shown_by_example_and_the_rest_is_counted(troubled):
