@@ -75,7 +75,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     progress, stats = summary.progress, summary.stats
     if progress.rows or progress.rejects:
         seconds = f"{duration(progress.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
-        yield f"embedded {count(progress.rows, 'row')} in {seconds}"
+        yield f"embedded {rows_held(progress.rows, progress.documents)} in {seconds}"
         if progress.rows_per_second:
             a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9
             operations = f", {a_second:,.0f} GFLOP/s a worker" if stats.flop else ""

@@ -13,7 +13,7 @@ from pipelines.job.record import Outcome, Record
 class Snapshot:
     """How far a job is. `rows` and what follows count this run only; the units count the output as a whole.
 
-    retries: of storage, by all workers and the driver.
+    documents: of the input, which the rows or chunks in `rows` are of. retries: of storage, by workers and driver.
     rows_per_second, tokens_per_second: from the first record on, so that loading does not count; 0 before.
     seconds_left: None while it cannot be known, as with streamed files whose length nobody knows yet.
     """
@@ -28,6 +28,7 @@ class Snapshot:
     seconds: float
     seconds_left: float | None
     retries: int = 0
+    documents: int = 0
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Totals:
     stats: EncodeStats = EncodeStats()
     done: int = 0
     rows: int = 0
+    documents: int = 0
     tokens: int = 0
     rejects: int = 0
     retries: int = 0
@@ -67,6 +69,7 @@ class Totals:
         self.failures.pop(record.unit, None)
         self.done += 1
         self.rows += record.shard.rows
+        self.documents += record.shard.documents
         self.tokens += record.shard.tokens
         self.rejects += record.shard.rejects
         self.stats += record.stats
@@ -93,6 +96,7 @@ class Totals:
             seconds=now - self._started,
             seconds_left=left,
             retries=self.retries,
+            documents=self.documents,
         )
 
     def _rates(self, now: float) -> tuple[float, float, float]:

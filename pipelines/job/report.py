@@ -80,6 +80,7 @@ def gathered(
     totals, over_time = history.totals, history.over_time()
     now = history.progress()
     least, most = history.pool
+    planned = manifest.units if manifest else totals.planned
     shards = manifest.shards if manifest else [history.shards[name] for name in sorted(history.shards)]
     return RunReport(
         output=prepared.output.uri,
@@ -93,9 +94,10 @@ def gathered(
         seconds_to_first_shard=history.seconds_to_first_shard,
         end=end,
         message=message,
-        units=Units(totals.committed, totals.done, len(totals.failures), totals.planned),
+        units=Units(totals.committed, totals.done, len(totals.failures), planned),
         workers=min(max(int(over_time.workers.max()), least), most),
         rows=totals.rows,
+        documents=totals.documents,
         rejects=totals.rejects,
         tokens=totals.tokens,
         bytes=history.bytes,
@@ -110,8 +112,13 @@ def gathered(
         examples=examples_of(prepared.output, history.rejecting_units()),
         slowest=history.slowest(),
         failures=tuple(FailedUnit(record.unit, record.outcome, record.message) for record in totals.failures.values()),
-        whole=Whole(manifest.units, manifest.rows, manifest.bytes) if manifest else None,
+        whole=whole_of(manifest) if manifest else None,
     )
+
+
+def whole_of(manifest: Manifest) -> Whole:
+    """The totals of a complete output."""
+    return Whole(manifest.units, manifest.rows, manifest.documents, manifest.rejects, manifest.bytes)
 
 
 def norms_of(shards: Iterable[ShardEntry | ShardInfo], whole: bool) -> Norms:

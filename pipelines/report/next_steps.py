@@ -29,7 +29,7 @@ def next_steps(report: RunReport) -> Iterator[Step]:
     yield Step("Prove that nothing is lost, doubled or damaged.", f"encorpus verify {output}{options}")
     if report.spec.get("pooling") != "sequence":
         yield Step("Look at the result.", f"encorpus search {output} 'a query'{options}")
-    if report.rejects:
+    if report.rejects_left:
         yield Step("Embed again what was rejected, from corrected input.", f"encorpus retry {output}{options}")
 
 

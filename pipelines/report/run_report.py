@@ -22,7 +22,8 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Units:
-    """before: committed when the run began. planned: of the whole output, None where streamed files have more."""
+    """before: committed when the run began. planned: of the whole output, None while nobody knows how many the streamed
+    files have."""
 
     before: int
     done: int
@@ -117,10 +118,12 @@ class RejectExample:
 
 @dataclass(frozen=True)
 class Whole:
-    """What the output holds in all, with what earlier runs made."""
+    """What the output holds in all, with what earlier runs made, and how much of the input they rejected."""
 
     units: int
     rows: int
+    documents: int
+    rejects: int
     bytes: int
 
 
@@ -130,9 +133,9 @@ class RunReport:
 
     spec: what decides the vectors, as in job.json. command: as it was typed, None when Python ran the job.
     storage_options: their names. started: seconds since 1970. message: of the error that stopped it. workers: the
-    most that had a unit in hand at a time. retries: of storage, by workers and driver. rows_per_second,
-    tokens_per_second: from the first record on, 0 where there is but one. failures, reasons: any number; the page
-    shows some.
+    most that had a unit in hand at a time. documents: of the input, which the rows or chunks in `rows` are of. retries:
+    of storage, by workers and driver. rows_per_second, tokens_per_second: from the first record on, 0 where there is
+    but one. failures, reasons: any number; the page shows some.
     """
 
     output: str
@@ -149,6 +152,7 @@ class RunReport:
     units: Units
     workers: int
     rows: int
+    documents: int
     rejects: int
     tokens: int
     bytes: int
@@ -164,6 +168,11 @@ class RunReport:
     slowest: tuple[SlowUnit, ...]
     failures: tuple[FailedUnit, ...]
     whole: Whole | None
+
+    @property
+    def rejects_left(self) -> int:
+        """Those of the whole output where it is complete, else those of this run."""
+        return self.rejects if self.whole is None else self.whole.rejects
 
     @property
     def worker_seconds(self) -> float:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.numbers import count, rate, size
-from pipelines.report.run_report import End, RunReport
+from pipelines.numbers import count, rate, rows_held, size
+from pipelines.report.run_report import End, RunReport, Whole
 from pipelines.report.safe_text import shown
 from pipelines.report.written import number, share, time_spent
 
@@ -39,7 +39,7 @@ def state(report: RunReport) -> tuple[str, str]:
     if report.end is End.UNITS_FAILED:
         return f"{count(report.units.failed, 'unit')} failed", "bad"
     if report.end is End.COMPLETE:
-        rejects = f", with {count(report.rejects, 'reject')}" if report.rejects else ""
+        rejects = f", with {count(report.rejects_left, 'reject')}" if report.rejects_left else ""
         return f"{report.end}{rejects}", "warn" if rejects else "good"
     return str(report.end), "warn" if report.end in (End.INTERRUPTED, End.LIMITED) else "bad"
 
@@ -82,8 +82,7 @@ def _health(report: RunReport) -> Iterator[Figure]:
     earlier = f"{units.before:,} were there before" if units.before else "all by this run"
     yield Figure("units committed", f"{there:,}", f"{planned}; {earlier}")
     yield Figure("units failed", f"{units.failed:,}", "", "bad" if units.failed else "good")
-    rejected = f"{share(report.rejects, rows + report.rejects)} of the rows read" if report.rejects else ""
-    yield Figure("rejects", f"{report.rejects:,}", rejected, "warn" if report.rejects else "good")
+    yield _rejects(report)
     yield Figure("storage retries", f"{report.retries:,}", "", "warn" if report.retries else "good")
     busy = share(report.stats.seconds, report.worker_seconds)
     yield Figure("encoders busy", busy, "of all workers’ time, loading included")
@@ -91,10 +90,19 @@ def _health(report: RunReport) -> Iterator[Figure]:
         yield Figure("rows cut", share(report.lengths.truncated, rows), f"at {report.lengths.most:,} tokens")
 
 
+def _rejects(report: RunReport) -> Figure:
+    """Those of this run, and of what it read, which are rows or documents; rows may be chunks."""
+    read = "rows" if report.rows == report.documents else "documents"
+    told = [f"{share(report.rejects, report.documents + report.rejects)} of the {read} read"] if report.rejects else []
+    told += [f"{report.rejects_left:,} in the whole output"] if report.rejects_left > report.rejects else []
+    return Figure("rejects", f"{report.rejects:,}", "; ".join(told), "warn" if report.rejects_left else "good")
+
+
 def _key_figures(report: RunReport) -> Iterator[Figure]:
     stats, seconds = report.stats, max(report.seconds, 1e-9)
     loading = "" if report.rows_per_second else "loading included"
-    yield Figure("rows embedded", f"{report.rows:,}")
+    documents = "" if report.rows == report.documents else f"of {count(report.documents, 'document')}"
+    yield Figure("rows embedded", f"{report.rows:,}", documents)
     yield Figure("tokens", f"{report.tokens:,}", _a_row(report, report.tokens, ""))
     yield Figure("rows/s", rate(report.rows_per_second or report.rows / seconds), loading)
     yield Figure("tokens/s", rate(report.tokens_per_second or report.tokens / seconds), loading)
@@ -112,8 +120,13 @@ def _key_figures(report: RunReport) -> Iterator[Figure]:
     )
     yield Figure("encoder time", time_spent(stats.seconds), "summed over the workers")
     if report.whole is not None and report.units.before:
-        whole = f"{count(report.whole.rows, 'row')}"
-        yield Figure("whole output", whole, f"{count(report.whole.units, 'shard')}, {size(report.whole.bytes)}")
+        yield _whole(report.whole)
+
+
+def _whole(whole: Whole) -> Figure:
+    told = f"{count(whole.units, 'shard')}, {size(whole.bytes)}"
+    told += f", {count(whole.rejects, 'reject')}" if whole.rejects else ""
+    return Figure("whole output", rows_held(whole.rows, whole.documents), told)
 
 
 def _a_row(report: RunReport, amount: int, unit: str) -> str:

@@ -49,6 +49,7 @@ def test_each_chunk_is_a_row_that_says_where_it_lies(chunked):
 
 def test_the_summary_counts_rows_and_documents(chunked):
     held = f"{ROWS} rows of 5 documents"
+    assert chunked.finished.out.startswith(f"embedded {held} in ")
     assert f"complete, {held} in 1 shard, " in chunked.finished.out
     assert held in encorpus("status", chunked.output).out
 

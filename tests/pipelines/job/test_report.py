@@ -161,6 +161,15 @@ def test_workers_are_at_most_those_of_the_pool_though_one_died_and_was_replaced(
     assert "2 workers × wall time" in page_in(tmp_path)
 
 
+def test_a_complete_output_has_the_units_of_its_manifest_though_nobody_knew_how_many_a_stream_has(tmp_path):
+    clock = Clock()
+    history = history_at(clock, planned=None)
+    clock.now += 5
+    history.add(record_of(0, rows=1, stop=clock.now))
+    assert write_report(prepared_in(tmp_path), history, None, manifest_of(history)) is None
+    assert "of 1; all by this run" in page_in(tmp_path)
+
+
 def test_the_report_of_a_tiny_run_is_of_its_manifest(tmp_path):
     report = tiny_run(tmp_path)
     assert report.whole is not None

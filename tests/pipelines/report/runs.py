@@ -1,5 +1,6 @@
 """Made-up runs for reports: large, troubled, tiny; by records through the history, as a real run's."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from pipelines.report.run_report import End, RunReport
 from pipelines.storage import Storage
 
 MAX_TOKENS = 128
+COMMAND = "encorpus embed 's3://corpora/news/*.parquet' -o s3://vectors/news --model model --text-column body"
 FINGERPRINT = "9f86d081" * 8
 STARTED = 1_790_000_000.0
 REASONS = ("text is null", "invalid UTF-8", "not an object: <script>alert(1)</script>")
@@ -102,7 +104,8 @@ def big_run(folder: Path, units: int = 20_000) -> RunReport:
         clock.now += 0.5 + 0.2 * (8000 < number < 9500)
         history.add(resized(samples[number % 16], number, rows, seconds, clock.now))
     clock.now += 20
-    return report_of(folder, history, complete=True)
+    earlier = [resized(samples[0], number, 1000, 3.0, 0.0).shard for number in range(units, units + 4000)]
+    return report_of(folder, history, complete=True, earlier=earlier)
 
 
 def resized(model: Record, number: int, rows: int, seconds: float, stop: float) -> Record:
@@ -197,6 +200,28 @@ def pooled_run(folder: Path) -> RunReport:
     return replace(report, spec={**report.spec, "chunk_tokens": MAX_TOKENS, "chunk_overlap": 0, "chunk_pool": "mean"})
 
 
+def chunked_run(folder: Path) -> RunReport:
+    """Five documents of many chunks, each of which has a vector, and five rejects."""
+    clock = Clock()
+    history = history_at(clock, planned=1)
+    clock.now += 5
+    record = record_of(0, rows=520, stop=clock.now, reasons={"text is null": 5})
+    assert record.shard is not None
+    history.add(replace(record, shard=replace(record.shard, documents=5)))
+    report = report_of(folder, history, complete=True)
+    return replace(report, spec={**report.spec, "chunk_tokens": MAX_TOKENS, "chunk_overlap": 16, "chunk_pool": None})
+
+
+def resumed_run(folder: Path) -> RunReport:
+    """Clean, and the end of an output of which an earlier run made one unit, with 5,000 rejects."""
+    clock = Clock()
+    history = history_at(clock, committed=1, planned=2)
+    clock.now += 5
+    history.add(record_of(1, rows=1000, stop=clock.now))
+    earlier = record_of(0, rows=1000, reasons={"text is null": 5000}).shard
+    return report_of(folder, history, complete=True, earlier=[earlier])
+
+
 def prepared_in(folder: Path, storage: Storage | None = None) -> Prepared:
     """As much of a prepared job as a report needs."""
     spec = {
@@ -217,14 +242,14 @@ def prepared_in(folder: Path, storage: Storage | None = None) -> Prepared:
     return cast(Prepared, prepared)
 
 
-def report_of(folder: Path, history: History, complete: bool) -> RunReport:
-    """The report of a history, as `embed` gathers it."""
-    manifest = manifest_of(history) if complete else None
+def report_of(folder: Path, history: History, complete: bool, earlier: Iterable[ShardInfo | None] = ()) -> RunReport:
+    """The report of a history, as `embed` gathers it. earlier: the shards that were there before."""
+    manifest = manifest_of(history, earlier) if complete else None
     end = End.COMPLETE if complete else End.UNITS_FAILED
-    command = "encorpus embed 's3://corpora/news/*.parquet' -o s3://vectors/news --model model --text-column body"
-    return gathered(prepared_in(folder), history, command, manifest, end)
+    return gathered(prepared_in(folder), history, COMMAND, manifest, end)
 
 
-def manifest_of(history: History) -> Manifest:
-    """Of the shards that the run made."""
-    return make_manifest("0" * 64, FINGERPRINT, map(entry_of, history.shards.values()))
+def manifest_of(history: History, earlier: Iterable[ShardInfo | None] = ()) -> Manifest:
+    """Of the shards that the run made, and those that were there before."""
+    shards = [*filter(None, earlier), *history.shards.values()]
+    return make_manifest("0" * 64, FINGERPRINT, map(entry_of, shards))

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.report.next_steps import next_steps
 from pipelines.report.run_report import End
-from tests.pipelines.report.runs import tiny_run
+from tests.pipelines.report.runs import resumed_run, tiny_run
 
 COMMAND = "encorpus embed corpus -o 'my vectors' --model model"
 
@@ -29,7 +29,13 @@ def test_a_complete_output_is_proven_and_searched(complete):
 
 
 def test_what_was_rejected_is_retried(complete):
-    assert commands(replace(complete, rejects=2))[-1] == ["encorpus", "retry", "/data/my vectors"]
+    assert complete.whole is not None
+    with_rejects = replace(complete, whole=replace(complete.whole, rejects=2))
+    assert commands(with_rejects)[-1] == ["encorpus", "retry", "/data/my vectors"]
+
+
+def test_what_an_earlier_run_rejected_is_retried_too(tmp_path):
+    assert commands(resumed_run(tmp_path))[-1][:3] == ["encorpus", "retry", str(tmp_path)]
 
 
 @pytest.mark.parametrize("end", [End.UNITS_FAILED, End.LIMITED, End.STOPPED, End.INTERRUPTED])

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from pipelines.report.page import report_html
 from pipelines.report.run_report import End, FailedUnit, RejectExample, SlowUnit
-from tests.pipelines.report.runs import big_run, instant_run, pooled_run, stopped_run, tiny_run, troubled_run
+from tests.pipelines.report.runs import (
+    big_run,
+    chunked_run,
+    instant_run,
+    pooled_run,
+    resumed_run,
+    stopped_run,
+    tiny_run,
+    troubled_run,
+)
+
+RUNS = (big_run, troubled_run, stopped_run, tiny_run, instant_run, pooled_run, chunked_run, resumed_run)
 
 VOID = {"meta", "br"}
 TEXT_ELEMENTS = {"title", "style", "h1", "h2", "h3", "p", "b", "small", "code", "pre", "bdi", "span", "br"}
@@ -56,7 +67,7 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-@pytest.fixture(scope="module", params=[big_run, troubled_run, stopped_run, tiny_run, instant_run, pooled_run])
+@pytest.fixture(scope="module", params=RUNS, ids=lambda run: run.__name__)
 def report(request, tmp_path_factory):
     return request.param(tmp_path_factory.mktemp("report"))
 
@@ -134,6 +145,7 @@ def test_nothing_of_a_stranger_becomes_an_element(tiny, data):
     [
         (tiny_run, "complete"),
         (instant_run, "complete, with 2 rejects"),
+        (resumed_run, "complete, with 5,000 rejects"),
         (troubled_run, "61 units failed"),
         (stopped_run, "stopped by an error"),
     ],
@@ -161,6 +173,18 @@ def test_units_of_earlier_runs_are_told_apart(tmp_path):
     text = Reader(report_html(big_run(tmp_path, units=100))).text
     assert "units committed 4,100 of 4,100; 4,000 were there before" in text
     assert "rows embedded 95,600" in text
+
+
+def test_rejects_of_earlier_runs_are_the_whole_output_s(tmp_path):
+    text = Reader(report_html(resumed_run(tmp_path))).text
+    assert "rejects 0 5,000 in the whole output" in text
+    assert "whole output 2,000 rows 2 shards, 3.1 MB, 5,000 rejects" in text
+
+
+def test_rows_that_are_chunks_are_told_with_their_documents(tmp_path):
+    text = Reader(report_html(chunked_run(tmp_path))).text
+    assert "rows embedded 520 of 5 documents" in text
+    assert "rejects 5 50% of the documents read" in text
 
 
 def test_a_chart_says_in_words_what_it_shows(troubled):
