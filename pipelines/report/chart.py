@@ -94,11 +94,12 @@ def bars(x: Axis, y: Axis, edges: np.ndarray, floor: np.ndarray, top: np.ndarray
     """Bars between edges [n + 1], each from a floor to a top [n]; told: what each says when it is pointed at."""
     lefts, rights = x.share(edges[:-1]) * WIDTH, x.share(edges[1:]) * WIDTH
     bottoms, tops = (1 - y.share(floor)) * HEIGHT, (1 - y.share(top)) * HEIGHT
-    gap = min(3.0, 0.15 * WIDTH / max(len(told), 1))
+    gaps = np.minimum(3.0, 0.15 * (rights - lefts))
+    widths = rights - lefts - gaps
     return "".join(
-        f'<rect x="{left + gap / 2:.1f}" y="{upper:.1f}" width="{right - left - gap:.1f}" '
+        f'<rect x="{left:.1f}" y="{upper:.1f}" width="{width:.1f}" '
         f'height="{bottom - upper:.1f}"><title>{words}</title></rect>'
-        for left, right, upper, bottom, words in zip(lefts, rights, tops, bottoms, told, strict=True)
+        for left, width, upper, bottom, words in zip(lefts + gaps / 2, widths, tops, bottoms, told, strict=True)
         if bottom > upper
     )
 

@@ -20,15 +20,16 @@ def charts_of_distributions(report: RunReport) -> Iterator[Chart]:
 
 
 def _lengths(lengths: Lengths) -> Chart:
-    """All rows whose texts were cut have the most tokens, so they stand in the last bar, above the others."""
+    """All rows whose texts were cut have the most tokens, so they stand in the last bar, above the others. That is as
+    wide as the others, though it may hold fewer numbers of tokens."""
     counts = np.array(lengths.counts, np.float64)
     starts = np.arange(len(counts)) * lengths.width
     ends = np.minimum(starts + lengths.width, lengths.most)
     whole = counts.copy()
     whole[-1] -= min(lengths.truncated, counts[-1])
-    x = up_to(float(ends[-1]), "tokens a row, after truncation", most=8, least_step=1.0)
+    edges = np.arange(len(counts) + 1) * float(lengths.width)
+    x = up_to(edges[-1], "tokens a row, after truncation", most=8, least_step=1.0)
     y = from_zero(counts.max(), "rows", least_step=1.0)
-    edges = np.append(starts, ends[-1]).astype(np.float64)
     told = [
         f"{_range(start + 1, end)}: {count(round(n), 'row')}"
         for start, end, n in zip(starts.tolist(), ends.tolist(), counts, strict=True)

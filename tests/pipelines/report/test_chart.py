@@ -4,6 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.report.axis import from_zero, up_to
 from pipelines.report.chart import Chart, Series, band, bars, chart_html, line, steps
@@ -41,6 +43,15 @@ def test_bars_stand_on_their_floor_and_empty_ones_are_left_out():
     )
     assert [(float(y), float(height)) for _, y, _, height in drawn] == [(100, 100), (0, 100)]
     assert [round(float(x)) for x, _, _, _ in drawn] == [2, 502]
+
+
+@given(st.integers(1, 64), st.data())
+def test_no_bar_is_too_narrow_to_be_seen(n, data):
+    edges = np.cumsum([0.0, *data.draw(st.lists(st.integers(1, 30), min_size=n, max_size=n))])
+    drawing = bars(up_to(edges[-1], "tokens"), Y, edges, np.zeros(n), np.ones(n), ["w"] * n)
+    widths = [float(width) for width in re.findall(r'width="([-\d.]+)"', drawing)]
+    assert len(widths) == n
+    assert min(widths) > 0
 
 
 @pytest.mark.parametrize("part", ["<title>said</title>", 'aria-label="said"', "seconds</div>", ">name</span>"])
