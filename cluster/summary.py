@@ -74,7 +74,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     """What was made, at what rate, what was rejected or failed, and what the output holds in all."""
     progress, stats = summary.progress, summary.stats
     if progress.rows or progress.rejects:
-        seconds = f"{duration(progress.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
+        seconds = f"{duration(summary.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
         yield f"embedded {rows_held(progress.rows, progress.documents)} in {seconds}"
         if progress.rows_per_second:
             a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9

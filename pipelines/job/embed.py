@@ -29,8 +29,9 @@ class Summary:
     """What a run of a job came to.
 
     manifest: the totals of the whole output; None while units are missing. reasons: rejects of this run by reason.
-    failures: the units that could not be made. stats, progress: of this run. seconds_to_first_shard: from the
-    start of the run, None when it wrote none. limited: whether the run stopped at its limit.
+    failures: the units that could not be made. stats, progress: of this run. seconds, seconds_to_first_shard: from the
+    start of the run to its end and to its first shard, None when it wrote none. limited: whether the run stopped at its
+    limit.
     report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
     """
 
@@ -41,6 +42,7 @@ class Summary:
     failures: tuple[Record, ...]
     stats: EncodeStats
     progress: Snapshot
+    seconds: float
     seconds_to_first_shard: float | None
     limited: bool
     report: str | None
@@ -103,6 +105,7 @@ def run(
         failures=tuple(totals.failures.values()),
         stats=totals.stats,
         progress=history.progress(),
+        seconds=history.seconds,
         seconds_to_first_shard=history.seconds_to_first_shard,
         limited=limited,
         report=None if history.empty or report_error else prepared.output.report_uri,

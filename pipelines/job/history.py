@@ -68,7 +68,7 @@ class History:
 
     def progress(self) -> Snapshot:
         """How far the run is now; its rates are those up to the last record, whatever took time since."""
-        return replace(self._last, seconds=self.totals.snapshot().seconds)
+        return replace(self._last, retries=self.totals.retries)
 
     def over_time(self) -> OverTime:
         """The run so far."""

@@ -25,7 +25,6 @@ class Snapshot:
     rejects: int
     rows_per_second: float
     tokens_per_second: float
-    seconds: float
     seconds_left: float | None
     retries: int = 0
     documents: int = 0
@@ -52,7 +51,6 @@ class Totals:
     failures: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._started = self.clock()
         self._done: set[str] = set()
         self._first: tuple[float, int, int, int] | None = None
 
@@ -80,8 +78,7 @@ class Totals:
 
     def snapshot(self) -> Snapshot:
         """Where the job is now."""
-        now = self.clock()
-        units, rows, tokens = self._rates(now)
+        units, rows, tokens = self._rates(self.clock())
         left = None
         if self.planned is not None and units:
             left = (self.planned - self.committed - self.done - len(self.failures)) / units
@@ -93,7 +90,6 @@ class Totals:
             rejects=self.rejects,
             rows_per_second=rows,
             tokens_per_second=tokens,
-            seconds=now - self._started,
             seconds_left=left,
             retries=self.retries,
             documents=self.documents,

@@ -20,7 +20,6 @@ START = Snapshot(
     rejects=0,
     rows_per_second=0.0,
     tokens_per_second=0.0,
-    seconds=0.0,
     seconds_left=None,
 )
 MIDDLE = replace(START, units_done=1200, units_planned=4800, rows=1_200_000)

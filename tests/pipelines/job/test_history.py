@@ -68,7 +68,14 @@ def test_rates_are_those_up_to_the_last_record_whatever_takes_time_afterwards():
         clock.now += 10
         history.add(record_of(number, rows=100, stop=clock.now))
     clock.now += 970
-    assert (history.progress().rows_per_second, history.progress().seconds) == (10, 1000)
+    assert history.progress().rows_per_second == 10
+
+
+def test_retries_of_storage_after_the_last_record_count():
+    history = history_at(Clock())
+    history.add(record_of(0, retries=2))
+    history.totals.retries += 3
+    assert history.progress().retries == 5
 
 
 def test_a_worker_s_clock_that_is_ahead_or_behind_moves_its_units_into_the_run():
