@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.cache_folder import cache_folder
+from pipelines.visible_text import visible
 
 LOGS_KEPT = 50
 
@@ -29,11 +30,11 @@ class Console:
         return self.err.isatty()
 
     def print(self, line: str = "") -> None:
-        """Prints a line of the result."""
+        """Prints a line of the result, which may hold texts of strangers."""
         _print_while_read(line, self.out)
 
     def note(self, line: str) -> None:
-        """Prints a line about the work."""
+        """Prints a line about the work, which may hold texts of strangers."""
         _print_while_read(line, self.err)
 
 
@@ -80,7 +81,7 @@ def _flush_python() -> None:
 def _print_while_read(line: str, stream: TextIO) -> None:
     """Prints, until the reader of a pipe goes away; the work and its exit status do not depend on being watched."""
     try:
-        print(line, file=stream, flush=True)
+        print(visible(line), file=stream, flush=True)
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         _run(package, ["package", str(_weights()), "-o", model], console)
     if not Path(corpus).is_dir():
         rows = write_docstring_corpus(Path(corpus))
-        console.print(f"\nwrote {rows:,} docstrings of this Python's standard library to {corpus}")
+        console.print()
+        console.print(f"wrote {rows:,} docstrings of this Python's standard library to {corpus}")
     _run(embed, ["embed", corpus, "-o", output, "--model", model, "--id-column", "name", "--keep", "text"], console)
     status = _run(verify, ["verify", output], console)
     for query in QUERIES:
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _run(command: ModuleType, words: list[str], console: Console) -> int:
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
-    console.print(f"\n$ encorpus {shown}")
+    console.print()
+    console.print(f"$ encorpus {shown}")
     return command.run(parse(words), console)
 
 

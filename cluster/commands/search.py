@@ -12,6 +12,7 @@ from cluster.output_encoder import load_output_encoder
 from pipelines.output.layout import Output
 from pipelines.output.planned import load_planned
 from pipelines.output.search import refuse_sequence, search
+from pipelines.visible_text import visible
 
 SHOWN_LINES = 3
 
@@ -38,4 +39,4 @@ def _shortened(text: str | None) -> list[str]:
     if text is None:
         return ["(the text is not kept, and its input is gone or changed)"]
     width = min(100, shutil.get_terminal_size().columns - 8)
-    return textwrap.wrap(" ".join(text.split()), max(20, width), max_lines=SHOWN_LINES, placeholder=" …")
+    return textwrap.wrap(visible(" ".join(text.split())), max(20, width), max_lines=SHOWN_LINES, placeholder=" …")

@@ -1,5 +1,6 @@
 """The quiet console: our own lines on the standard streams, everything else in a log file."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.console import LOGS_KEPT
+from cluster.console import LOGS_KEPT, Console
 from tests.cluster.command_line import ENCORPUS
 
 # Libraries' chatter of every kind, between our own lines.
@@ -118,6 +119,13 @@ with quiet_console("text") as console:
     environment = {**os.environ, "ENCORPUS_CACHE": str(tmp_path), "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
     assert done.stdout.decode() == "日本 ✓ \\udcff\n"
+
+
+@pytest.mark.parametrize("say", ["print", "note"])
+def test_nothing_in_a_line_drives_the_terminal(say, tmp_path):
+    streams = io.StringIO(), io.StringIO()
+    getattr(Console(*streams, tmp_path), say)("\x1b]0;mine\x07\u202e ×\rgone\n")
+    assert "".join(stream.getvalue() for stream in streams) == "\\x1b]0;mine\\x07\\u202e ×\\rgone\\n\n"
 
 
 def test_a_real_command_says_nothing_but_its_own_lines(clean):

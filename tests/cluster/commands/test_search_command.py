@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.cluster.command_line import encorpus
-from tests.cluster.small_outputs import ROWS, put_back, text_of
+from tests.cluster.small_outputs import ROWS, embed, put_back, text_of
 from tests.pipelines.output.fake_job import FakeJob, output_in, texts_of, write_parquet
 
 HIT = re.compile(r"(-?\d\.\d{3})  (\S+)")
@@ -42,6 +42,12 @@ def test_a_text_whose_input_is_gone_is_said_to_be_so(mixed):
         (mixed.corpus / "a.parquet").unlink()
         found = hits(mixed.output, text_of("parquet-7"), "--top", "1")
     assert found == [(1.0, "parquet-7", "(the text is not kept, and its input is gone or changed)")]
+
+
+def test_a_text_that_would_drive_the_terminal_is_shown_by_its_characters(tmp_path, tiny_model, ray_session):
+    path = write_parquet(tmp_path / "a.parquet", ["a \x1b[2Jtext"])
+    embed(path, tmp_path / "out", tiny_model)
+    assert [text for _, _, text in hits(tmp_path / "out", "a text", "--top", "1")] == ["a \\x1b[2Jtext"]
 
 
 def test_five_hits_unless_told_otherwise_the_best_first(mixed):
