@@ -1,13 +1,14 @@
 """What a run of a job tells: at its start what there is to do, at its end what came of it."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from cluster.progress_display import retries_told
 from pipelines.job.embed import Summary
 from pipelines.job.prepare import Prepared
 from pipelines.numbers import count, duration, rows_held, size
+from pipelines.output_command import output_command
 
 SHOWN_FAILURES = 5
 SHOWN_REASONS = 5
@@ -70,8 +71,11 @@ def file_lines(files: Mapping[str, str]) -> Iterator[str]:
         yield f"  and {len(files) - SHOWN_FILES:,} more"
 
 
-def summary_lines(summary: Summary) -> Iterator[str]:
-    """What was made, at what rate, what was rejected or failed, and what the output holds in all."""
+def summary_lines(summary: Summary, storage_options: Collection[str] = ()) -> Iterator[str]:
+    """What was made, at what rate, what was rejected or failed, and what the output holds in all.
+
+    storage_options: the names of those that the output needs.
+    """
     progress, stats = summary.progress, summary.stats
     if progress.rows or progress.rejects:
         seconds = f"{duration(summary.seconds)}, first shard after {duration(summary.seconds_to_first_shard or 0)}"
@@ -93,12 +97,13 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield f"report: {summary.report}"
     if summary.report_error is not None:
         yield f"the report could not be written: {summary.report_error}"
-    output = shlex.quote(summary.output)
     if summary.manifest is not None:
         whole = summary.manifest
         held = f"{rows_held(whole.rows, whole.documents)} in {count(whole.units, 'shard')}, {size(whole.bytes)}"
         yield f"{summary.output}: complete, {held}"
-        yield f"look at it: encorpus search {output} 'a query'     prove it: encorpus verify {output}"
+        look = output_command("search", summary.output, storage_options, "a query")
+        prove = output_command("verify", summary.output, storage_options)
+        yield f"look at it: {look}     prove it: {prove}"
 
 
 def _reject_lines(summary: Summary) -> Iterator[str]:

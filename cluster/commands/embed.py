@@ -21,6 +21,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             display.begin(plan_line(prepared))
 
         summary = embed(job, begin, display, command_told(arguments.words))
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, job.storage.options):
         console.print(line)
     return exit_status(summary)

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.note("left as they are, since nothing of them was rejected, or they are gone; see embed --update:")
         for line in file_lines(retried.untouched):
             console.note(line)
-    for line in summary_lines(retried.summary):
+    for line in summary_lines(retried.summary, job.storage.options):
         console.print(line)
     before, after = sum(retried.before.values()), sum(retried.after.values())
     console.print(f"{count(before, 'reject')} before, {after:,} left")

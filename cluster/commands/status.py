@@ -1,20 +1,21 @@
 """`encorpus status`: how far an output is."""
 
 import argparse
-import shlex
 
 from cluster.console import Console
 from cluster.job_options import storage_of
 from pipelines.numbers import count, rows_held, size
 from pipelines.output.layout import Output
 from pipelines.output.status import Status, status
+from pipelines.output_command import output_command
 
 COMPLETE, UNFINISHED = 0, 1
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Tells; the exit status is 0 for a finished output and 1 for one with something missing."""
-    found = status(Output(arguments.output, storage_of(arguments)))
+    storage = storage_of(arguments)
+    found = status(Output(arguments.output, storage))
     encoder = found.planned.job.encoder
     console.print(f"model        {encoder['model']} ({encoder['pooling']}, {encoder['max_tokens']} tokens)")
     console.print(f"fingerprint  {found.planned.job.fingerprint}")
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not found.finished:
         console.print("run the same embed command again to do what is missing")
         return UNFINISHED
-    console.print(f"prove it     encorpus verify {shlex.quote(arguments.output)}")
+    console.print(f"prove it     {output_command('verify', arguments.output, storage.options)}")
     return COMPLETE
 
 

@@ -38,6 +38,11 @@ def test_a_finished_output(mixed, tiny_model):
     assert said["prove it"] == f"encorpus verify {mixed.output}"
 
 
+def test_storage_options_are_needed_to_prove_it_too(mixed):
+    last = encorpus("status", mixed.output, "--storage-option", "auto_mkdir=true").out.splitlines()[-1]
+    assert last == f"prove it     encorpus verify {mixed.output} --storage-option auto_mkdir=…"
+
+
 def test_what_is_committed_is_summed_up(mixed):
     tokens = sum(row["tokens"] for row in rows_of(mixed.output))
     held = size(sum(path.stat().st_size for path in mixed.output.glob("*.parquet")))

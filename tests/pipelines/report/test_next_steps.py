@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.report.next_steps import next_steps
+from pipelines.report.next_steps import next_steps, next_steps_html
 from pipelines.report.run_report import End
 from tests.pipelines.report.runs import resumed_run, tiny_run
 
@@ -38,12 +38,41 @@ def test_what_an_earlier_run_rejected_is_retried_too(tmp_path):
     assert commands(resumed_run(tmp_path))[-1][:3] == ["encorpus", "retry", str(tmp_path)]
 
 
-@pytest.mark.parametrize("end", [End.UNITS_FAILED, End.LIMITED, End.STOPPED, End.INTERRUPTED])
+@pytest.mark.parametrize("end", [End.UNITS_FAILED, End.STOPPED, End.INTERRUPTED])
 def test_an_unfinished_one_is_gone_on_with_by_the_same_command(complete, end):
     assert commands(replace(complete, end=end)) == [
         shlex.split(COMMAND),
         ["encorpus", "status", "/data/my vectors"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "rest"),
+    [
+        ("--limit 100 --model m", "--model m"),
+        ("--model m --limit=100", "--model m"),
+        ("--id-column 'a --limit 5' --limit 100", "--id-column 'a --limit 5'"),
+        ("--limit 5 --limit 100", ""),
+    ],
+)
+def test_one_that_stopped_at_its_limit_is_gone_on_with_without_it(complete, limit, rest):
+    first, _ = next_steps(replace(complete, end=End.LIMITED, command=f"encorpus embed 'my corpus' {limit}"))
+    assert "without --limit" in first.why
+    assert first.command is not None
+    assert shlex.split(first.command) == shlex.split(f"encorpus embed 'my corpus' {rest}")
+
+
+@pytest.mark.parametrize("command", [None, "encorpus embed --config job.toml", "no shell's 'words"])
+def test_where_the_limit_is_not_in_the_command_it_is_left_out_in_words_alone(complete, command):
+    first, _ = next_steps(replace(complete, end=End.LIMITED, command=command))
+    assert ("without --limit" in first.why, first.command) == (True, None)
+
+
+@pytest.mark.parametrize("command", [COMMAND + " -x" * 2000, f"{COMMAND} 'a\x1b'"], ids=["too long", "invisible"])
+def test_a_command_that_cannot_be_shown_as_it_is_is_told_in_words_alone(complete, command):
+    told = next_steps_html(replace(complete, end=End.STOPPED, command=command))
+    assert "run the same command again" in told
+    assert "encorpus embed" not in told
 
 
 def test_a_vector_a_token_cannot_be_searched(complete):
@@ -57,4 +86,4 @@ def test_storage_options_are_named_without_their_values(complete):
 
 def test_a_job_that_python_ran_has_no_command(complete):
     first, _ = next_steps(replace(complete, end=End.STOPPED, command=None))
-    assert first.command == "run the same job again"
+    assert first.command is None
