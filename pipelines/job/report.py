@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.compute as pc
@@ -34,7 +35,9 @@ def write_report(prepared: Prepared, history: History, command: str | None, mani
     unfinished = End.UNITS_FAILED if history.totals.failures else End.LIMITED
     end = unfinished if manifest is None else End.COMPLETE
     try:
-        _write(prepared.output, gathered(prepared, history, command, manifest, end))
+        report = gathered(prepared, history, command, manifest, end)
+        examples = examples_of(prepared.output, history.rejecting_units())
+        _write(prepared.output, replace(report, examples=examples))
     except Exception as error:  # of ours, too: the shards are worth more than a page about them
         log.error("the report could not be made", exc_info=error)
         return first_line(error)
@@ -48,7 +51,10 @@ def write_last_words(
     stopped: BaseException,
     seconds: float = LAST_WORDS_SECONDS,
 ) -> None:
-    """Writes the report of a run that something stopped, if that takes no more than so many seconds."""
+    """Writes the report of a run that something stopped, if that takes no more than so many seconds.
+
+    It has no examples of rejects: the interpreter would wait for the threads that read them, however long they hang.
+    """
     end = End.INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else End.STOPPED
     told = str(stopped) if isinstance(stopped, EncorpusError) else f"{type(stopped).__name__}: {first_line(stopped)}"
     message = told if end is End.STOPPED else ""
@@ -76,7 +82,7 @@ def gathered(
     end: End,
     message: str = "",
 ) -> RunReport:
-    """The run as plain values; reads a few rejects files."""
+    """The run as plain values, without examples of its rejects."""
     totals, over_time = history.totals, history.over_time()
     now = history.progress()
     least, most = history.pool
@@ -109,7 +115,7 @@ def gathered(
         lengths=history.lengths(),
         norms=norms_of(shards, whole=manifest is not None),
         reasons=dict(totals.reasons),
-        examples=examples_of(prepared.output, history.rejecting_units()),
+        examples={},
         slowest=history.slowest(),
         failures=tuple(FailedUnit(record.unit, record.outcome, record.message) for record in totals.failures.values()),
         whole=whole_of(manifest) if manifest else None,

@@ -1,7 +1,7 @@
 """The report is gathered and written beside the output; its own troubles are told and never fail a job."""
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -97,6 +97,26 @@ def test_a_stopped_run_does_not_wait_for_a_store_that_hangs(history, tmp_path):
     prepared = prepared_in(tmp_path, StuckStore(let_go=let_go))
     write_last_words(prepared, history, None, KeyboardInterrupt(), seconds=0.1)
     let_go.set()
+
+
+@dataclass(frozen=True)
+class UnreadStore(Storage):
+    """Keeps what it was asked to read."""
+
+    read: list[str] = field(default_factory=list)
+
+    def read_bytes(self, uri: str) -> bytes:
+        self.read.append(uri)
+        return super().read_bytes(uri)
+
+
+def test_last_words_read_nothing_since_the_threads_that_do_outlive_them(tmp_path):
+    history = history_at(Clock())
+    history.add(record_of(0, rows=1, reasons={"null": 1}))
+    storage = UnreadStore()
+    write_last_words(prepared_in(tmp_path, storage), history, None, KeyboardInterrupt())
+    assert storage.read == []
+    assert "1 × <bdi>null" in page_in(tmp_path)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 9), st.floats(0, 9)), max_size=3 * NORMS))

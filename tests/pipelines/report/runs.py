@@ -15,7 +15,7 @@ from pipelines.job.lengths import length_counts
 from pipelines.job.prepare import Prepared
 from pipelines.job.progress import Totals
 from pipelines.job.record import Outcome, Record
-from pipelines.job.report import gathered
+from pipelines.job.report import examples_of, gathered
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, entry_of, make_manifest
 from pipelines.output.rejects import rejects_bytes
@@ -246,7 +246,9 @@ def report_of(folder: Path, history: History, complete: bool, earlier: Iterable[
     """The report of a history, as `embed` gathers it. earlier: the shards that were there before."""
     manifest = manifest_of(history, earlier) if complete else None
     end = End.COMPLETE if complete else End.UNITS_FAILED
-    return gathered(prepared_in(folder), history, COMMAND, manifest, end)
+    prepared = prepared_in(folder)
+    report = gathered(prepared, history, COMMAND, manifest, end)
+    return replace(report, examples=examples_of(prepared.output, history.rejecting_units()))
 
 
 def manifest_of(history: History, earlier: Iterable[ShardInfo | None] = ()) -> Manifest:
