@@ -86,7 +86,7 @@ class History:
         return tuple(unit for _, _, unit in sorted(self._slowest, key=lambda item: (-item[0], item[1])))
 
     def rejecting_units(self) -> Mapping[str, str]:
-        """For some of the reasons, the name of the unit that rejected most rows for it."""
+        """For the most frequent reasons, a unit that rejected many rows for it."""
         return {reason: unit for reason, (_, unit) in self._rejected.items()}
 
     def _note_time(self, record: Record) -> None:
@@ -110,6 +110,14 @@ class History:
         keep = heapq.heappush if len(self._slowest) < SLOWEST else heapq.heappushpop
         keep(self._slowest, (record.seconds, next(self._order), unit))
         for reason, rows in record.reasons.items():
-            known = reason in self._rejected or len(self._rejected) < REASONS
-            if known and rows > self._rejected.get(reason, (0, ""))[0]:
-                self._rejected[reason] = rows, record.unit
+            self._note_reason(reason, rows, record.unit)
+
+    def _note_reason(self, reason: str, rows: int, unit: str) -> None:
+        """Keeps the reasons that are most frequent in all units so far."""
+        if reason not in self._rejected and len(self._rejected) == REASONS:
+            least = min(self._rejected, key=self.totals.reasons.__getitem__)
+            if self.totals.reasons[reason] <= self.totals.reasons[least]:
+                return
+            del self._rejected[least]
+        if rows > self._rejected.get(reason, (0, ""))[0]:
+            self._rejected[reason] = rows, unit

@@ -97,13 +97,26 @@ def test_the_slowest_units_are_kept_and_no_more():
     assert [unit.seconds for unit in history.slowest()] == list(range(49, 49 - SLOWEST, -1))
 
 
-def test_for_each_reason_the_unit_with_most_rejects_is_kept_and_only_some_reasons():
+def test_for_each_reason_the_unit_with_most_rejects_is_kept_and_for_only_some_reasons():
     history = history_at(Clock())
     history.add(record_of(0, rows=1, reasons={"null": 2, "empty": 9}))
     history.add(record_of(1, rows=1, reasons={"null": 5, "empty": 1}))
     assert history.rejecting_units() == {"null": "part-000000-000001", "empty": "part-000000-000000"}
     history.add(record_of(2, rows=1, reasons={f"reason {n}": 1 for n in range(1000)}))
     assert len(history.rejecting_units()) == REASONS
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(st.integers(0, 60).map(str), st.integers(1, 9), min_size=1), max_size=40))
+def test_the_most_frequent_reasons_have_a_unit_to_show_examples_of(units):
+    history = history_at(Clock())
+    for number, reasons in enumerate(units):
+        history.add(record_of(number, rows=1, reasons=reasons))
+    kept, totals = history.rejecting_units(), history.totals.reasons
+    least = min((totals[reason] for reason in kept), default=0)
+    assert len(kept) == min(len(totals), REASONS)
+    assert all(rows <= least for reason, rows in totals.items() if reason not in kept)
+    assert all(reason in units[int(unit[-6:])] for reason, unit in kept.items())
 
 
 def test_a_run_is_empty_until_a_unit_comes_to_an_end():
