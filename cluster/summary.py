@@ -33,7 +33,7 @@ def exit_status(summary: Summary) -> int:
     """0 all embedded, or stopped at the limit; 1 some units failed; 3 some rows or files were rejected."""
     if summary.failures:
         return FAILED
-    rejects = summary.manifest.rejects if summary.manifest else sum(summary.reasons.values())
+    rejects = summary.manifest.rejects if summary.manifest else summary.progress.rejects
     return SOME_REJECTED if rejects else ALL_EMBEDDED
 
 
@@ -107,15 +107,18 @@ def summary_lines(summary: Summary, storage_options: Collection[str] = ()) -> It
 
 
 def _reject_lines(summary: Summary) -> Iterator[str]:
-    whole = summary.manifest
-    if whole is not None and whole.rejects and not summary.reasons:
-        yield f"{count(whole.rejects, 'reject')} of earlier runs, kept in {summary.output}/_encorpus/rejects"
-    if summary.reasons:
-        yield f"{count(sum(summary.reasons.values()), 'reject')}, kept in {summary.output}/_encorpus/rejects:"
+    """Those of this run by reason, as far as a worker lived to tell it, and how many others the output has."""
+    rejects, kept = summary.progress.rejects, f"kept in {summary.output}/_encorpus/rejects"
+    if rejects:
+        yield f"{count(rejects, 'reject')}, {kept}:"
         ranked = sorted(summary.reasons.items(), key=lambda item: -item[1])
         yield from (f"  {number:,} × {reason}" for reason, number in ranked[:SHOWN_REASONS])
         if len(ranked) > SHOWN_REASONS:
             yield f"  and {len(ranked) - SHOWN_REASONS} more reasons"
+        if untold := rejects - sum(summary.reasons.values()):
+            yield f"  and {count(untold, 'reject')} whose reasons only the files tell"
+    if summary.manifest is not None and summary.manifest.rejects > rejects:
+        yield f"{count(summary.manifest.rejects - rejects, 'reject')} of earlier runs, {kept}"
 
 
 def _failure_lines(summary: Summary) -> Iterator[str]:

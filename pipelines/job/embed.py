@@ -28,10 +28,10 @@ __all__ = ["Job", "Summary", "embed"]
 class Summary:
     """What a run of a job came to.
 
-    manifest: the totals of the whole output; None while units are missing. reasons: rejects of this run by reason.
-    failures: the units that could not be made. stats, progress: of this run. seconds, seconds_to_first_shard: from the
-    start of the run to its end and to its first shard, None when it wrote none. limited: whether the run stopped at its
-    limit.
+    manifest: the totals of the whole output; None while units are missing. reasons: rejects of this run by reason, as
+    far as workers told them; `progress` counts them all. failures: what could not be made. stats, progress: of this
+    run. seconds, seconds_to_first_shard: from the start of the run to its end and to its first shard, None when it
+    wrote none. limited: whether the run stopped at its limit.
     report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
     """
 

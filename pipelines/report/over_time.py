@@ -44,7 +44,7 @@ def _workers(report: RunReport) -> Chart:
     # A unit's time in the encoder is spread over all its time, so a bin may seem to hold more than there was.
     encoding = np.minimum(time.encoding / time.extents, time.workers)
     facts = f"encoding {share(report.stats.seconds, report.worker_seconds)} of the time"
-    told = f"workers over {duration(time.seconds)}: at most {report.workers:,} with a unit in hand; {facts}"
+    told = f"workers over {duration(time.seconds)}: at most {time.workers.max():,} with a unit in hand; {facts}"
     named = (("in-hand", "with a unit in hand", time.workers), ("encoding", "encoding", encoding))
     return _over_time(time, WORKERS, facts, told, named)
 

@@ -1,4 +1,4 @@
-"""What a report shows: one run of a job, as plain values whose number does not grow with the corpus."""
+"""What a report shows: one run of a job, as plain values. All but reasons and failures are of a bounded number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,10 +132,11 @@ class RunReport:
     """A run. Counts are of this run alone, but for `units` and `whole`, which is None while units are missing.
 
     spec: what decides the vectors, as in job.json. command: as it was typed, None when Python ran the job.
-    storage_options: their names. started: seconds since 1970. message: of the error that stopped it. workers: the
-    most that had a unit in hand at a time. documents: of the input, which the rows or chunks in `rows` are of. retries:
-    of storage, by workers and driver. rows_per_second, tokens_per_second: from the first record on, 0 where there is
-    but one. failures, reasons: any number; the page shows some.
+    storage_options: their names. started: seconds since 1970. message: of the error that stopped it. workers: as
+    many as the pool has at least, or more where more had a unit in hand at a time. documents: of the input, which the
+    rows or chunks in `rows` are of. retries: of storage, by workers and driver. rows_per_second, tokens_per_second:
+    from the first record on, 0 where there is but one. reasons: rejects by reason, as far as workers told them.
+    failures, reasons: any number, as where each file is broken in its own way; the page shows some.
     """
 
     output: str

@@ -28,13 +28,16 @@ def failures_html(report: RunReport) -> str:
 
 
 def rejects_html(report: RunReport) -> str:
-    """The reasons for which rows were rejected, most frequent first, each with a few examples."""
-    if not report.reasons:
+    """The reasons for which rows were rejected, most frequent first, each with a few examples. A worker that died after
+    its commit told no reasons."""
+    if not report.rejects:
         return ""
     ranked = sorted(report.reasons.items(), key=lambda item: -item[1])
     blocks = [_reason_html(reason, rows, report.examples.get(reason, ())) for reason, rows in ranked[:SHOWN_REASONS]]
     where = shown(f"{report.output}/_encorpus/rejects", MOST_MESSAGE)
     more = _more(len(ranked) - SHOWN_REASONS, "reason")
+    if untold := report.rejects - sum(report.reasons.values()):
+        more += f'<p class="more">and {count(untold, "reject")} whose reasons only the files tell</p>'
     told = f'<p>All of them are in <span class="path">{where}</span>.</p>'
     return f"<section><h2>Rejects</h2>{told}{''.join(blocks)}{more}</section>"
 

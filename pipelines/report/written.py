@@ -26,6 +26,10 @@ def time_spent(seconds: float) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """'12%', '0.013%': a share to two digits, of nothing 0."""
+    """'12%', '0.013%': a share to two digits, of nothing 0. It is never said to be none or all when it is not."""
     per_cent = 100 * part / whole if whole else 0.0
+    if 0 < per_cent < 0.0001:
+        return "under 0.0001%"
+    if 99.5 <= per_cent < 100:
+        return "over 99%"
     return f"{per_cent:.0f}%" if per_cent >= 10 else f"{per_cent:.2g}%"

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from cluster.summary import summary_lines
+import pytest
+
+from cluster.summary import exit_status, summary_lines
 from pipelines.encoder.stats import EncodeStats
 from pipelines.job.embed import Summary
 from pipelines.job.progress import Snapshot
@@ -37,6 +39,45 @@ DONE = Summary(
 
 def test_the_first_shard_is_told_within_the_time_of_the_run():
     assert next(summary_lines(DONE)) == "embedded 1,000 rows in 2 min 16 s, first shard after 2 min 08 s"
+
+
+def reject_lines(rejects: int, reasons: dict[str, int], earlier: int | None = None) -> list[str]:
+    """What is told of the rejects of a run, in an output with those of earlier ones; None where it is unfinished."""
+    return [line for line in summary_lines(rejecting(rejects, reasons, earlier)) if "reject" in line or "×" in line]
+
+
+def rejecting(rejects: int, reasons: dict[str, int], earlier: int | None = None) -> Summary:
+    whole = None
+    if earlier is not None:
+        whole = replace(make_manifest("0" * 64, DONE.fingerprint, ()), rejects=rejects + earlier)
+    return replace(DONE, progress=replace(PROGRESS, rejects=rejects), reasons=reasons, manifest=whole)
+
+
+KEPT = "kept in /data/my vectors/_encorpus/rejects"
+
+
+def test_rejects_of_units_whose_worker_died_count_though_their_reasons_are_not_told():
+    assert reject_lines(5, {"text is null": 3}) == [
+        f"5 rejects, {KEPT}:",
+        "  3 × text is null",
+        "  and 2 rejects whose reasons only the files tell",
+    ]
+
+
+def test_rejects_of_earlier_runs_are_told_apart():
+    assert reject_lines(3, {"text is null": 3}, earlier=7)[-1] == f"7 rejects of earlier runs, {KEPT}"
+
+
+def test_rejects_of_this_run_are_not_of_earlier_ones_though_no_reason_is_told():
+    assert reject_lines(2, {}, earlier=0) == [
+        f"2 rejects, {KEPT}:",
+        "  and 2 rejects whose reasons only the files tell",
+    ]
+
+
+@pytest.mark.parametrize("earlier", [None, 0])
+def test_the_status_is_3_where_rows_are_rejected_though_no_reason_is_told(earlier):
+    assert exit_status(rejecting(2, {}, earlier)) == 3
 
 
 def test_what_to_do_next_names_the_storage_options_without_their_values():

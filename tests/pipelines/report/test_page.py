@@ -130,6 +130,7 @@ def test_nothing_of_a_stranger_becomes_an_element(tiny, data):
         storage_options=(text(),),
         message=text(),
         end=data.draw(st.sampled_from(End)),
+        rejects=1,
         reasons={reason: 1},
         examples={reason: (RejectExample(text(), None, text(), text()),)},
         slowest=(SlowUnit(text(), text(), 1.0, 1.0, 1, 1),),
@@ -193,6 +194,12 @@ def test_a_chart_says_in_words_what_it_shows(troubled):
     assert "retries of storage a minute over 11 min 33 s: 195 by the workers" in told
 
 
+def test_workers_of_the_pool_are_not_said_to_have_had_work(tmp_path):
+    report = replace(tiny_run(tmp_path), workers=8)
+    told = {value for name, value in Reader(report_html(report)).attributes if name == "aria-label"}
+    assert any("at most 1 with a unit in hand" in (words or "") for words in told)
+
+
 def test_charts_without_numbers_are_left_out(tmp_path):
     assert "<figure" not in report_html(instant_run(tmp_path))
 
@@ -212,10 +219,16 @@ def test_failed_units_and_rejects_are_shown_by_example_and_the_rest_is_counted(t
     assert '<img src=x onerror="alert(1)">\\u202e\\x1b[31m\\x00&amp;' in text
 
 
+def test_rejects_whose_reasons_are_not_told_are_in_the_page_too(tmp_path):
+    report = replace(instant_run(tmp_path), rejects=5)
+    assert "2 × text is null" in Reader(report_html(report)).text
+    assert "and 3 rejects whose reasons only the files tell" in Reader(report_html(report)).text
+
+
 def test_a_table_of_reasons_has_an_end(tiny):
-    many = replace(
-        tiny, reasons={f"reason {n}": n for n in range(500)}, failures=(FailedUnit("u", "failed", "m"),) * 9999
-    )
+    reasons = {f"reason {n}": n for n in range(500)}
+    failures = (FailedUnit("u", "failed", "m"),) * 9999
+    many = replace(tiny, rejects=sum(reasons.values()), reasons=reasons, failures=failures)
     text = Reader(report_html(many)).text
     assert "499 × reason 499" in text
     assert "and 480 more reasons" in text

@@ -23,9 +23,20 @@ def test_a_number_has_the_decimals_of_its_step(value, step, told):
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "told"), [(0, 0, "0%"), (1, 1, "100%"), (1, 8, "12%"), (1, 30, "3.3%"), (1, 70_000, "0.0014%")]
+    ("part", "whole", "told"),
+    [
+        (0, 0, "0%"),
+        (1, 1, "100%"),
+        (1, 8, "12%"),
+        (1, 30, "3.3%"),
+        (1, 70_000, "0.0014%"),
+        (3, 76_000_000, "under 0.0001%"),
+        (9_999, 10_000, "over 99%"),
+        (199, 200, "over 99%"),
+        (99, 100, "99%"),
+    ],
 )
-def test_a_share_keeps_two_digits(part, whole, told):
+def test_a_share_keeps_two_digits_and_is_never_said_to_be_none_or_all(part, whole, told):
     assert share(part, whole) == told
 
 
