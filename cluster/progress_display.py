@@ -7,7 +7,7 @@ from typing import Protocol
 from cluster.console import Console
 from cluster.line_display import line_display
 from pipelines.job.progress import Snapshot
-from pipelines.numbers import count, duration
+from pipelines.numbers import count, duration, failures_told
 
 
 class Display(Protocol):
@@ -50,8 +50,8 @@ def progress_line(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.rejects:,} rejects")
     if snapshot.retries:
         parts.append(retries_told(snapshot.retries))
-    if snapshot.units_failed:
-        parts.append(f"{snapshot.units_failed:,} units failed")
+    if failures := failures_told(snapshot.units_failed, snapshot.files_failed):
+        parts.append(failures)
     return " · ".join(parts)
 
 

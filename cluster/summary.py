@@ -7,7 +7,7 @@ from itertools import pairwise
 from cluster.progress_display import retries_told
 from pipelines.job.embed import Summary
 from pipelines.job.prepare import Prepared
-from pipelines.numbers import count, duration, rows_held, size
+from pipelines.numbers import count, duration, failures_told, rows_held, size
 from pipelines.output_command import output_command
 
 SHOWN_FAILURES = 5
@@ -30,7 +30,7 @@ def command_told(words: Sequence[str]) -> str:
 
 
 def exit_status(summary: Summary) -> int:
-    """0 all embedded, or stopped at the limit; 1 some units failed; 3 some rows or files were rejected."""
+    """0 all embedded, or stopped at the limit; 1 something failed; 3 some rows or files were rejected."""
     if summary.failures:
         return FAILED
     rejects = summary.manifest.rejects if summary.manifest else summary.progress.rejects
@@ -123,7 +123,8 @@ def _reject_lines(summary: Summary) -> Iterator[str]:
 
 def _failure_lines(summary: Summary) -> Iterator[str]:
     if summary.failures:
-        yield f"{count(len(summary.failures), 'unit')} failed; run the same command again to do what is missing:"
+        told = failures_told(summary.progress.units_failed, summary.progress.files_failed)
+        yield f"{told}; run the same command again to do what is missing:"
         yield from (f"  {record.unit}: {record.message}" for record in summary.failures[:SHOWN_FAILURES])
         if len(summary.failures) > SHOWN_FAILURES:
             yield f"  and {len(summary.failures) - SHOWN_FAILURES} more"

@@ -12,6 +12,13 @@ def rows_held(rows: int, documents: int) -> str:
     return held if rows == documents else f"{held} of {count(documents, 'document')}"
 
 
+def failures_told(units: int, files: int) -> str:
+    """'2 units failed, 1 file could not be read on'; nothing where nothing failed."""
+    parts = [f"{count(units, 'unit')} failed"] if units else []
+    parts += [f"{count(files, 'file')} could not be read on"] if files else []
+    return ", ".join(parts)
+
+
 def duration(seconds: float) -> str:
     """'8 s', '3 min 20 s', '2 h 05 min', '11 d 04 h'."""
     whole = round(seconds)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 from pipelines.encoder.stats import EncodeStats
 from pipelines.job.record import Outcome, Record
+from pipelines.output.layout import unit_named
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """How far a job is. `rows` and what follows count this run only; the units count the output as a whole.
 
+    files_failed: streamed ones that could not be read on; nobody knows how many units that leaves undone.
     documents: of the input, which the rows or chunks in `rows` are of. retries: of storage, by workers and driver.
     rows_per_second, tokens_per_second: from the first record on, so that loading does not count; 0 before.
     seconds_left: None while it cannot be known, as with streamed files whose length nobody knows yet.
@@ -28,6 +30,7 @@ class Snapshot:
     seconds_left: float | None
     retries: int = 0
     documents: int = 0
+    files_failed: int = 0
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Totals:
     """Sums over the records of this run. Give it every record as it comes.
 
     committed: units that were there before. planned: all units of the plan, None while a streamed file's are unknown.
+    failures: the records of units that failed, and of files that could not be read on, by their names.
     """
 
     committed: int
@@ -52,6 +56,7 @@ class Totals:
 
     def __post_init__(self) -> None:
         self._done: set[str] = set()
+        self._unread: set[str] = set()
         self._first: tuple[float, int, int, int] | None = None
 
     def add(self, record: Record) -> bool:
@@ -62,6 +67,8 @@ class Totals:
             return False
         if record.outcome is not Outcome.DONE or record.shard is None:
             self.failures[record.unit] = record
+            if unit_named(record.unit) is None:
+                self._unread.add(record.unit)
             return True
         self._done.add(record.unit)
         self.failures.pop(record.unit, None)
@@ -76,16 +83,26 @@ class Totals:
             self._first = (self.clock(), self.done, self.rows, self.tokens)
         return True
 
+    @property
+    def units_failed(self) -> int:
+        """How many of the failures are units'."""
+        return len(self.failures) - self.files_failed
+
+    @property
+    def files_failed(self) -> int:
+        """How many of the failures are files'."""
+        return len(self._unread)
+
     def snapshot(self) -> Snapshot:
         """Where the job is now."""
         units, rows, tokens = self._rates(self.clock())
         left = None
         if self.planned is not None and units:
-            left = (self.planned - self.committed - self.done - len(self.failures)) / units
+            left = (self.planned - self.committed - self.done - self.units_failed) / units
         return Snapshot(
             units_done=self.committed + self.done,
             units_planned=self.planned,
-            units_failed=len(self.failures),
+            units_failed=self.units_failed,
             rows=self.rows,
             rejects=self.rejects,
             rows_per_second=rows,
@@ -93,6 +110,7 @@ class Totals:
             seconds_left=left,
             retries=self.retries,
             documents=self.documents,
+            files_failed=self.files_failed,
         )
 
     def _rates(self, now: float) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.numbers import count, rate, rows_held, size
+from pipelines.numbers import count, failures_told, rate, rows_held, size
 from pipelines.report.run_report import End, RunReport, Whole
 from pipelines.report.safe_text import shown
 from pipelines.report.written import number, share, time_spent
@@ -37,7 +37,7 @@ def head_html(report: RunReport) -> str:
 def state(report: RunReport) -> tuple[str, str]:
     """How the run ended, in a few words of the program's own, and their style."""
     if report.end is End.UNITS_FAILED:
-        return f"{count(report.units.failed, 'unit')} failed", "bad"
+        return failures_told(report.units.failed, report.files_failed), "bad"
     if report.end is End.COMPLETE:
         rejects = f", with {count(report.rejects_left, 'reject')}" if report.rejects_left else ""
         return f"{report.end}{rejects}", "warn" if rejects else "good"
@@ -81,7 +81,8 @@ def _health(report: RunReport) -> Iterator[Figure]:
     planned = "streamed files may have more" if units.planned is None else f"of {units.planned:,}"
     earlier = f"{units.before:,} were there before" if units.before else "all by this run"
     yield Figure("units committed", f"{there:,}", f"{planned}; {earlier}")
-    yield Figure("units failed", f"{units.failed:,}", "", "bad" if units.failed else "good")
+    unread = failures_told(0, report.files_failed)
+    yield Figure("units failed", f"{units.failed:,}", unread, "bad" if units.failed or unread else "good")
     yield _rejects(report)
     yield Figure("storage retries", f"{report.retries:,}", "", "warn" if report.retries else "good")
     busy = share(report.stats.seconds, report.worker_seconds)

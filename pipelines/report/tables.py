@@ -1,4 +1,4 @@
-"""What went wrong and what took long: units that failed, rejects with examples, the slowest units."""
+"""What went wrong and what took long: what failed, rejects with examples, the slowest units."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ MOST_NAME, MOST_MESSAGE, MOST_TEXT = 160, 300, 200
 
 
 def failures_html(report: RunReport) -> str:
-    """The units that failed, with what they said; nothing where none did."""
+    """The units that failed and the files that could not be read on, with what they said; nothing where none did."""
     if not report.failures:
         return ""
     items = "".join(
@@ -23,8 +23,8 @@ def failures_html(report: RunReport) -> str:
         f"<br>{shown(unit.message, MOST_MESSAGE)}</li>"
         for unit in report.failures[:SHOWN_FAILURES]
     )
-    more = _more(len(report.failures) - SHOWN_FAILURES, "unit")
-    return f'<section><h2>Units that failed</h2><ul class="failures">{items}</ul>{more}</section>'
+    more = _more(len(report.failures) - SHOWN_FAILURES, "failure")
+    return f'<section><h2>What failed</h2><ul class="failures">{items}</ul>{more}</section>'
 
 
 def rejects_html(report: RunReport) -> str:

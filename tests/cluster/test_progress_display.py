@@ -41,6 +41,10 @@ MIDDLE = replace(START, units_done=1200, units_planned=4800, rows=1_200_000)
         (replace(MIDDLE, retries=1), "1,200 of 4,800 units · 1,200,000 rows · 1 retry of storage"),
         (replace(MIDDLE, retries=1200), "1,200 of 4,800 units · 1,200,000 rows · 1,200 retries of storage"),
         (replace(MIDDLE, units_failed=2), "1,200 of 4,800 units · 1,200,000 rows · 2 units failed"),
+        (
+            replace(MIDDLE, files_failed=1),
+            "1,200 of 4,800 units · 1,200,000 rows · 1 file could not be read on",
+        ),
     ],
 )
 def test_the_line_says_what_is_known(snapshot, line):

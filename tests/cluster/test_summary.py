@@ -8,6 +8,7 @@ from cluster.summary import exit_status, summary_lines
 from pipelines.encoder.stats import EncodeStats
 from pipelines.job.embed import Summary
 from pipelines.job.progress import Snapshot
+from pipelines.job.record import Outcome, Record
 from pipelines.output.manifest import make_manifest
 
 PROGRESS = Snapshot(
@@ -78,6 +79,16 @@ def test_rejects_of_this_run_are_not_of_earlier_ones_though_no_reason_is_told():
 @pytest.mark.parametrize("earlier", [None, 0])
 def test_the_status_is_3_where_rows_are_rejected_though_no_reason_is_told(earlier):
     assert exit_status(rejecting(2, {}, earlier)) == 3
+
+
+def test_a_file_that_could_not_be_read_on_is_no_unit():
+    name = "s3://corpora/a.csv.gz, read on"
+    failures = (Record(name, Outcome.FAILED, "s3://corpora/a.csv.gz: torn"),)
+    failed = replace(DONE, progress=replace(PROGRESS, files_failed=1), failures=failures)
+    assert list(summary_lines(failed))[1:] == [
+        "1 file could not be read on; run the same command again to do what is missing:",
+        "  s3://corpora/a.csv.gz, read on: s3://corpora/a.csv.gz: torn",
+    ]
 
 
 def test_what_to_do_next_names_the_storage_options_without_their_values():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.numbers import count, duration, rate, size
+from pipelines.numbers import count, duration, failures_told, rate, size
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,19 @@ from pipelines.numbers import count, duration, rate, size
 )
 def test_a_count_has_its_noun(number, told):
     assert count(number, "row") == told
+
+
+@pytest.mark.parametrize(
+    ("units", "files", "told"),
+    [
+        (0, 0, ""),
+        (1, 0, "1 unit failed"),
+        (0, 2, "2 files could not be read on"),
+        (2, 1, "2 units failed, 1 file could not be read on"),
+    ],
+)
+def test_files_that_failed_are_told_apart_from_units(units, files, told):
+    assert failures_told(units, files) == told
 
 
 @pytest.mark.parametrize(("number", "told"), [(1, "1 corpus"), (2, "2 corpora")])

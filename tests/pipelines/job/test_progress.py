@@ -85,6 +85,14 @@ def test_rejects_add_up_by_reason_and_failures_are_kept(clock):
     assert (totals.stats.texts, totals.stats.padding) == (20, 0.5)
 
 
+def test_a_file_that_no_worker_could_read_on_is_one_failure_and_no_unit(clock):
+    totals = Totals(committed=0, planned=3, clock=clock)
+    for record in (failed(), *[failed("s3://corpora/a.csv.gz, read on")] * 8):
+        totals.add(record)
+    snapshot = totals.snapshot()
+    assert (snapshot.units_failed, snapshot.files_failed) == (1, 1)
+
+
 def test_a_unit_that_two_workers_did_counts_once_and_is_done_if_one_of_them_did_it(clock):
     totals = Totals(committed=0, planned=2, clock=clock)
     for record in (failed("part-000000-000000"), *[done(rows=10, tokens=10, unit="part-000000-000000")] * 2):

@@ -156,6 +156,20 @@ def troubled_run(folder: Path) -> RunReport:
     return report_of(folder, history, complete=False)
 
 
+def unread_run(folder: Path) -> RunReport:
+    """A streamed file could not be read on, by any of eight workers, and a unit of another failed."""
+    clock = Clock()
+    history = history_at(clock, planned=None)
+    clock.now += 3
+    history.add(record_of(0, stop=clock.now))
+    file = "s3://corpora/news/2025/11/part-00001.csv.gz"
+    for number in range(8):
+        reading = failed(number, clock.now, message=f"{file}: truncated gzip stream")
+        history.add(replace(reading, unit=f"{file}, read on"))
+    history.add(failed(0, clock.now))
+    return report_of(folder, history, complete=False)
+
+
 def stopped_run(folder: Path) -> RunReport:
     """Ended by an error before half of it was done, in an output with a hostile name."""
     clock = Clock()

@@ -18,9 +18,10 @@ from tests.pipelines.report.runs import (
     stopped_run,
     tiny_run,
     troubled_run,
+    unread_run,
 )
 
-RUNS = (big_run, troubled_run, stopped_run, tiny_run, instant_run, pooled_run, chunked_run, resumed_run)
+RUNS = (big_run, troubled_run, stopped_run, tiny_run, instant_run, pooled_run, chunked_run, resumed_run, unread_run)
 
 VOID = {"meta", "br"}
 TEXT_ELEMENTS = {"title", "style", "h1", "h2", "h3", "p", "b", "small", "code", "pre", "bdi", "span", "br"}
@@ -148,6 +149,7 @@ def test_nothing_of_a_stranger_becomes_an_element(tiny, data):
         (instant_run, "complete, with 2 rejects"),
         (resumed_run, "complete, with 5,000 rejects"),
         (troubled_run, "61 units failed"),
+        (unread_run, "1 unit failed, 1 file could not be read on"),
         (stopped_run, "stopped by an error"),
     ],
 )
@@ -211,9 +213,15 @@ def test_documents_of_many_chunks_have_no_longest_and_none_is_cut(tmp_path):
     assert "rows cut" not in text
 
 
+def test_a_file_that_no_worker_could_read_on_is_shown_once(tmp_path):
+    text = Reader(report_html(unread_run(tmp_path))).text
+    assert text.count("truncated gzip stream") == 1
+    assert "units failed 1 1 file could not be read on" in text
+
+
 def test_failed_units_and_rejects_are_shown_by_example_and_the_rest_is_counted(troubled):
     text = Reader(report_html(troubled)).text
-    assert "and 41 more units" in text
+    assert "and 41 more failures" in text
     assert "3 workers died of it" not in text
     assert "44 × invalid UTF-8" in text
     assert '<img src=x onerror="alert(1)">\\u202e\\x1b[31m\\x00&amp;' in text
