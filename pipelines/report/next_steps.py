@@ -29,7 +29,7 @@ def next_steps(report: RunReport) -> Iterator[Step]:
         yield Step("See how far the output is.", output_command("status", output, options))
         return
     yield Step("Prove that nothing is lost, doubled or damaged.", output_command("verify", output, options))
-    if report.spec.get("pooling") != "sequence":
+    if report.spec.get("pooling") != "sequence" and report.whole and report.whole.rows:
         yield Step("Look at the result.", output_command("search", output, options, "a query"))
     if report.rejects_left:
         yield Step("Embed again what was rejected, from corrected input.", output_command("retry", output, options))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipelines.numbers import count, failures_told, rate, rows_held, size
+from pipelines.numbers import count, failures_told, rate, size
 from pipelines.report.run_report import End, RunReport, Whole
 from pipelines.report.safe_text import shown
 from pipelines.report.written import number, share, time_spent
@@ -79,7 +79,8 @@ def _health(report: RunReport) -> Iterator[Figure]:
     units, rows = report.units, report.rows
     there = units.before + units.done
     planned = "streamed files may have more" if units.planned is None else f"of {units.planned:,}"
-    earlier = f"{units.before:,} were there before" if units.before else "all by this run"
+    were = "was" if units.before == 1 else "were"
+    earlier = f"{units.before:,} {were} there before" if units.before else "all by this run"
     yield Figure("units committed", f"{there:,}", f"{planned}; {earlier}")
     unread = failures_told(0, report.files_failed)
     yield Figure("units failed", f"{units.failed:,}", unread, "bad" if units.failed or unread else "good")
@@ -102,8 +103,7 @@ def _rejects(report: RunReport) -> Figure:
 def _key_figures(report: RunReport) -> Iterator[Figure]:
     stats, seconds = report.stats, max(report.seconds, 1e-9)
     loading = "" if report.rows_per_second else "loading included"
-    documents = "" if report.rows == report.documents else f"of {count(report.documents, 'document')}"
-    yield Figure("rows embedded", f"{report.rows:,}", documents)
+    yield Figure("rows embedded", f"{report.rows:,}", _of_documents(report.rows, report.documents))
     yield Figure("tokens", f"{report.tokens:,}", _a_row(report, report.tokens, ""))
     yield Figure("rows/s", rate(report.rows_per_second or report.rows / seconds), loading)
     yield Figure("tokens/s", rate(report.tokens_per_second or report.tokens / seconds), loading)
@@ -125,9 +125,15 @@ def _key_figures(report: RunReport) -> Iterator[Figure]:
 
 
 def _whole(whole: Whole) -> Figure:
-    told = f"{count(whole.units, 'shard')}, {size(whole.bytes)}"
+    told = _of_documents(whole.rows, whole.documents)
+    told += f"{'; ' if told else ''}{count(whole.units, 'shard')}, {size(whole.bytes)}"
     told += f", {count(whole.rejects, 'reject')}" if whole.rejects else ""
-    return Figure("whole output", rows_held(whole.rows, whole.documents), told)
+    return Figure("whole output", count(whole.rows, "row"), told)
+
+
+def _of_documents(rows: int, documents: int) -> str:
+    """Nothing where the rows are no chunks."""
+    return "" if rows == documents else f"of {count(documents, 'document')}"
 
 
 def _a_row(report: RunReport, amount: int, unit: str) -> str:

@@ -115,6 +115,7 @@ def resized(model: Record, number: int, rows: int, seconds: float, stop: float) 
         model.shard,
         unit=f"part-000000-{number:06d}",
         rows=rows,
+        documents=rows,
         norm_min=model.shard.norm_min - number / 60_000,
         norm_max=model.shard.norm_max + 6 * (number == 12_345),
     )

@@ -75,6 +75,11 @@ def test_a_command_that_cannot_be_shown_as_it_is_is_told_in_words_alone(complete
     assert "encorpus embed" not in told
 
 
+def test_an_output_without_rows_cannot_be_searched(complete):
+    assert complete.whole is not None
+    assert "search" not in str(commands(replace(complete, whole=replace(complete.whole, rows=0))))
+
+
 def test_a_vector_a_token_cannot_be_searched(complete):
     spec = {**complete.spec, "pooling": "sequence"}
     assert "search" not in str(commands(replace(complete, spec=spec)))

@@ -178,6 +178,10 @@ def test_units_of_earlier_runs_are_told_apart(tmp_path):
     assert "rows embedded 95,600" in text
 
 
+def test_a_single_unit_of_earlier_runs_is_told_as_one(tmp_path):
+    assert "of 2; 1 was there before" in report_html(resumed_run(tmp_path))
+
+
 def test_rejects_of_earlier_runs_are_the_whole_output_s(tmp_path):
     text = Reader(report_html(resumed_run(tmp_path))).text
     assert "rejects 0 5,000 in the whole output" in text
