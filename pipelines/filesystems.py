@@ -1,6 +1,7 @@
 """fsspec's filesystems as we want them: with time limits, no retries but ours, and nothing remembered of listings."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pipelines.errors import UsageError
@@ -28,6 +29,7 @@ def filesystem(uri: str, options: Mapping[str, Any]) -> tuple[Any, str]:
         raise UsageError(f"{uri}: {' '.join(str(error).split())}") from None
     # Others write to the same folders: what was listed once says nothing later.
     fs.dircache.use_listings_cache = False
+    _require_whole_listings(fs)
     if is_s3(fs):
         fs.retries = 1
     return fs, path
@@ -54,6 +56,14 @@ def time_to_move(fs: Any, size: int = UNTOLD_BYTES) -> dict[str, float]:
         return {}
     silent = (getattr(fs, "config_kwargs", None) or {}).get("read_timeout") or SILENT_SECONDS
     return {"timeout": CONNECT_SECONDS + silent + size / SLOWEST_BYTES_A_SECOND}
+
+
+def _require_whole_listings(fs: Any) -> None:
+    """Makes `find` and `glob` raise what listing a folder raises: fsspec's own take the folder for an empty one."""
+    if fs.async_impl:
+        fs._walk = partial(type(fs)._walk, fs, on_error="raise")
+    else:
+        fs.walk = partial(type(fs).walk, fs, on_error="raise")
 
 
 def _with_ours(uri: str, options: Mapping[str, Any]) -> dict[str, Any]:

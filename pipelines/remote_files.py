@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 # What filesystems call the thing that changes whenever the content does, surest first.
 VERSION_KEYS = ("ETag", "etag", "mtime", "LastModified", "Last-Modified", "last_modified", "updated", "created")
 
+NOT_THERE = (404, 410)
 RANGE_BEHIND_THE_END = 416
 
 
@@ -48,7 +49,7 @@ class RemoteFiles:
         else:
             if is_glob(key) and self._info(uri, "list") is None:
                 root = fixed_part(key)
-            entries = self._do(uri, "list", partial(_find, glob=root != key))
+            entries = self._found(uri, root)
             # Some, as web servers' pages of links, tell names only.
             entries = [entry if entry.size >= 0 else self.entry(entry.uri) or entry for entry in entries]
         start = len(fs.unstrip_protocol(root))
@@ -148,6 +149,17 @@ class RemoteFiles:
         except FileNotFoundError:
             return []
 
+    def _found(self, uri: str, root: str) -> list[FileEntry]:
+        """What a filesystem other than S3 finds. root: the URI's path, or the folder that it starts from as a glob."""
+        try:
+            found = self._do(uri, "list", partial(_find, root=root))
+        except (FileNotFoundError, NotADirectoryError):
+            found = []
+        if found:
+            return found
+        file = self.entry(uri, "list")
+        return [] if file is None else [file]
+
     def _read_all_of(self, uri: str, start: int, stop: int) -> bytes:
         """The bytes [start, stop), all of them."""
 
@@ -165,7 +177,10 @@ class RemoteFiles:
         """What the filesystem says of a file or folder; None where nothing is."""
         try:
             return self._do(uri, verb, lambda fs, key: fs.info(key, **time_to_move(fs, ANSWER_BYTES)))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # fsspec says so of all that a web server answers.
+            if error.__cause__ is not None and server_answer(error)[1] not in (None, *NOT_THERE):
+                raise error.__cause__ from None
             return None
 
     def _s3_call(self, uri: str, verb: str) -> s3_requests.Call:
@@ -206,13 +221,21 @@ def _s3_entry(fs: Any, bucket: str, one: S3Object) -> FileEntry:
     return FileEntry(fs.unstrip_protocol(f"{bucket}/{one.key}"), one.size, one.etag)
 
 
-def _find(fs: Any, key: str, glob: bool) -> list[FileEntry]:
-    """The files below a folder; or those that a glob matches, and those below the folders that it matches."""
+def _find(fs: Any, key: str, root: str) -> list[FileEntry]:
+    """The files below a folder; or those that a glob matches, and those below the folders that it matches.
+
+    root: as for `_found`. Raises FileNotFoundError or NotADirectoryError where no folder is at the root.
+    """
     limit = time_to_move(fs)
-    found = fs.glob(key, detail=True, **limit) if glob else fs.find(key, detail=True, **limit)
-    for name in [name for name, info in found.items() if info["type"] == "directory"]:
-        found |= fs.find(name, detail=True, **limit)
-    return [_entry(fs, info) for info in found.values() if info["type"] == "file"]
+    try:
+        found = fs.glob(key, detail=True, **limit) if root != key else fs.find(key, detail=True, **limit)
+        for name in [name for name, info in found.items() if info.get("type") == "directory"]:
+            found |= fs.find(name, detail=True, **limit)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        fs.ls(root, detail=False, **limit)
+        # The root is there. A folder in it went away, or never was, and nobody knows what it should have held.
+        raise OSError(f"no folder is there any more: {error}") from None
+    return [_entry(fs, info) for info in found.values() if info.get("type") == "file"]
 
 
 def _names(fs: Any, key: str) -> list[str]:

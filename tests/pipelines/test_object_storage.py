@@ -6,10 +6,12 @@ from typing import NamedTuple
 import fsspec
 import pytest
 import s3fs
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
 
 from pipelines.errors import StorageError, UsageError
 from pipelines.storage import Storage
-from tests.s3_server import new_bucket
+from tests.s3_server import NO_WAIT, new_bucket
 
 
 class Place(NamedTuple):
@@ -175,3 +177,36 @@ def test_a_whole_file_that_others_replace_all_the_time_is_one_of_theirs(s3):
         seen.append(storage.read_if_there(f"{uri}/a"))
     writer.join()
     assert set(seen) <= {b"", *versions}
+
+
+class Folders(MemoryFileSystem):
+    """A store that lists folder by folder, as most do, and fails to list `inner` so many times."""
+
+    protocol = "folders"
+    find = AbstractFileSystem.find
+    failures = 0
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.replace("folders://", "memory://"))
+
+    def ls(self, path, detail=True, **options):
+        if path.endswith("inner") and Folders.failures:
+            Folders.failures -= 1
+            raise OSError("no answer")
+        return super().ls(path, detail, **options)
+
+
+@pytest.mark.parametrize("failures", [1, 1000])
+@pytest.mark.parametrize("what", ["", "/*", "/**/*.txt"])
+def test_a_folder_that_cannot_be_listed_is_tried_again_and_never_taken_for_empty(what, failures, monkeypatch):
+    fsspec.register_implementation("folders", Folders, clobber=True)
+    storage, uri = Storage(policy=NO_WAIT), "folders:///listed"
+    for name in ("a.txt", "inner/b.txt"):
+        storage.write_atomic(f"{uri}/{name}", b"")
+    monkeypatch.setattr(Folders, "failures", failures)
+    if failures == 1:
+        assert [entry.uri for entry in storage.list_files(uri + what)] == [f"{uri}/a.txt", f"{uri}/inner/b.txt"]
+    else:
+        with pytest.raises(StorageError, match="cannot list: no answer, after 7 attempts"):
+            storage.list_files(uri + what)

@@ -1,8 +1,10 @@
 """Files of a web server: with ranges they are read as any object, without ranges as far as that goes."""
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import filesystems
-from pipelines.errors import StorageError
+from pipelines.errors import StorageError, UsageError
 from pipelines.storage import RetryPolicy, Storage
 from tests.s3_server import NO_WAIT
 
@@ -41,19 +43,28 @@ class WithRanges(WithoutRanges):
         self.wfile.write(part)
 
 
+@contextmanager
+def serving(kind: type[WithoutRanges], folder: Path) -> Iterator[ThreadingHTTPServer]:
+    """A server of the folder, in threads of this process."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(kind, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.fixture(params=[WithRanges, WithoutRanges])
 def web(request, tmp_path) -> Iterator[tuple[type, str]]:
     """The kind of server, and the URL of a folder with files of 3 bytes and of 1 MiB."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "small.txt").write_bytes(b"abc")
     (tmp_path / "folder" / "large.txt").write_bytes(bytes(1 << 20))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(request.param, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield request.param, f"http://127.0.0.1:{server.server_port}/folder"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(request.param, tmp_path) as server:
+        yield request.param, f"http://127.0.0.1:{server.server_port}/folder"
 
 
 def test_a_page_of_links_is_a_folder_and_its_files_have_their_sizes(web):
@@ -84,6 +95,83 @@ def test_parts_of_a_file_are_read_where_the_server_gives_parts(web):
 def test_a_server_that_is_not_there_is_no_missing_file(web):
     with pytest.raises(StorageError, match=r"^http://127.0.0.1:9/a: cannot look at: .*, after 7 attempts$"):
         STORAGE.exists("http://127.0.0.1:9/a")
+
+
+def test_a_file_is_an_input(web):
+    _, url = web
+    (found,) = STORAGE.list_files(f"{url}/small.txt")
+    assert found[:2] == (f"{url}/small.txt", 3)
+
+
+@pytest.mark.parametrize("what", ["a.txt", "folder/", "folder/*.txt"])
+def test_a_server_that_is_not_there_is_no_empty_folder(what):
+    with pytest.raises(StorageError, match=r"^http://127.0.0.1:9/.*: cannot list: .*, after 7 attempts$"):
+        STORAGE.list_files(f"http://127.0.0.1:9/{what}")
+
+
+@pytest.mark.parametrize("what", ["folder/", "folder/*.txt"])
+def test_a_folder_that_is_not_there_holds_no_files(web, what):
+    _, url = web
+    with pytest.raises(UsageError, match="no files there"):
+        STORAGE.list_files(f"{url}/nowhere/{what}")
+
+
+class Breaking(WithoutRanges):
+    """Resets the connections of the first requests for the folder `inner`: as many as the server's `breaks`."""
+
+    def do_GET(self) -> None:
+        if self.path.rstrip("/").endswith("inner") and self.server.breaks:  # type: ignore[attr-defined]
+            self.server.breaks -= 1  # type: ignore[attr-defined]
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+            return
+        super().do_GET()
+
+
+@pytest.fixture
+def breaking(tmp_path) -> Iterator[tuple[ThreadingHTTPServer, str]]:
+    """Such a server, and the URL of a folder with `a.txt` and `inner/b.txt`."""
+    for name in ("folder/a.txt", "folder/inner/b.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"abc")
+    with serving(Breaking, tmp_path) as server:
+        server.breaks = 0  # type: ignore[attr-defined]
+        yield server, f"http://127.0.0.1:{server.server_port}/folder"
+
+
+@pytest.mark.parametrize("what", ["", "**/*.txt", "*"])
+def test_a_listing_that_breaks_in_an_inner_folder_is_made_again(breaking, what):
+    server, url = breaking
+    server.breaks = 3  # the library makes the first one again by itself
+    found = [entry.uri for entry in STORAGE.list_files(f"{url}/{what}")]
+    assert found == [f"{url}/a.txt", f"{url}/inner/b.txt"]
+
+
+@pytest.mark.parametrize("what", ["", "**/*.txt", "*"])
+def test_an_inner_folder_that_cannot_be_listed_is_no_empty_one(breaking, what):
+    server, url = breaking
+    server.breaks = 1000
+    with pytest.raises(StorageError, match=r"cannot list: .*, after 7 attempts$"):
+        STORAGE.list_files(f"{url}/{what}")
+
+
+def test_a_link_to_a_folder_that_is_not_there_is_not_passed_over(breaking, tmp_path):
+    _, url = breaking
+    (tmp_path / "folder" / "index.html").write_text('<a href="a.txt">a</a> <a href="gone/">gone</a>')
+    with pytest.raises(StorageError, match=r"/folder/: cannot list: .*gone"):
+        STORAGE.list_files(f"{url}/")
+
+
+class Forbidding(WithoutRanges):
+    """Lets nobody in."""
+
+    def send_head(self) -> None:
+        self.send_error(403)
+
+
+def test_a_file_that_may_not_be_seen_is_not_gone(tmp_path):
+    with serving(Forbidding, tmp_path) as server, pytest.raises(StorageError, match=r"a: cannot look at: .*Forbidden"):
+        STORAGE.entry(f"http://127.0.0.1:{server.server_port}/a")
 
 
 class Trickling(WithoutRanges):
