@@ -55,9 +55,9 @@ def with_looks(changes: Changes, storage: Storage) -> Changes:
     """
     before = tuple(file for file in changes.vanished if file.state is FileState.VANISHED)
     unlisted = [file for file in changes.vanished if file.state is FileState.CURRENT]
-    looks = list(_looks(unlisted, storage))
-    changed = {file.number: entry for file, entry in looks if entry is not None and change_in(file, entry)}
-    gone = tuple(file for file, entry in looks if entry is None)
+    seen = list(looks(unlisted, storage))
+    changed = {file.number: entry for file, entry in seen if entry is not None and change_in(file, entry)}
+    gone = tuple(file for file, entry in seen if entry is None)
     return replace(changes, changed={**changes.changed, **changed}, vanished=before + gone)
 
 
@@ -73,5 +73,6 @@ def change_in(file: CorpusFile, entry: FileEntry | None) -> str | None:
     return None if (entry.size, entry.version) == (file.size, file.version) else CHANGED
 
 
-def _looks(files: Iterable[CorpusFile], storage: Storage) -> Iterator[tuple[CorpusFile, FileEntry | None]]:
+def looks(files: Iterable[CorpusFile], storage: Storage) -> Iterator[tuple[CorpusFile, FileEntry | None]]:
+    """Each file with what is at its URI now. Raises StorageError."""
     return pool_map(lambda file: (file, storage.entry(file.uri)), files, LOOKS_AT_ONCE)

@@ -6,11 +6,11 @@ A plan only grows. A file that is replaced or pruned stays in it, retired.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.corpus.changes import CHANGED, GONE, Changes, changes_since, with_looks
-from pipelines.corpus.inputs import check_columns, list_inputs, refuse_ids_of_text
+from pipelines.corpus.changes import CHANGED, GONE, Changes, changes_since, looks, with_looks
+from pipelines.corpus.inputs import check_columns, holds, list_inputs, refuse_ids_of_text
 from pipelines.corpus.numbering import number_files, survey_all
 from pipelines.corpus.plan_types import Columns, CorpusFile, FileState, Plan
-from pipelines.errors import InputChangedError
+from pipelines.errors import InputChangedError, StorageError
 from pipelines.storage import FileEntry, Storage
 
 SHOWN_FILES = 3
@@ -40,16 +40,20 @@ def update_plan(
     """As `extend_plan`, but takes changes over. Gives what has changed, too.
 
     Changed files with shards are retired, and get new numbers among the new files. Files that the inputs do not hold
-    have vanished, be they there or not: with `prune`, or where they have no shards, they are retired.
+    have vanished, be they there or not: with `prune`, or where they have no shards, they are retired. Raises
+    StorageError where one is there that the listing of the inputs should have shown.
     """
     check_columns(columns)
     entries = list_inputs(inputs, storage)
     changes = changes_since(plan, entries)
+    vanished = {file.number: _left_as(file, with_shards, prune) for file in changes.vanished}
+    newly = [file for file in changes.vanished if file.state is not vanished[file.number]]
+    _refuse_half_a_listing(newly, inputs, storage)
     replaced = {number: entry for number, entry in changes.changed.items() if number in with_shards}
     added = {entry.uri for entry in (*changes.new, *replaced.values())}
     states = {
         **dict.fromkeys(changes.returned, FileState.CURRENT),
-        **{file.number: _left_as(file, with_shards, prune) for file in changes.vanished},
+        **vanished,
         **dict.fromkeys(replaced, FileState.RETIRED),
     }
     listed = [entry for entry in entries.values() if entry.uri in added]
@@ -87,6 +91,16 @@ def _refuse_changes(plan: Plan, changes: Changes, with_shards: Collection[int]) 
         raise InputChangedError(
             f"{shown}{more} since the plan was made; restore the input, or run again with --update to follow it"
         )
+
+
+def _refuse_half_a_listing(vanished: Sequence[CorpusFile], inputs: Sequence[str], storage: Storage) -> None:
+    """Looks at each file that the listing lacks, before its rows go: no store has to be believed that it is gone."""
+    held = [file for file in vanished if any(holds(given, file.uri) for given in inputs)]
+    for file, entry in looks(held, storage):
+        if entry is not None:
+            raise StorageError(
+                f"{file.uri}: is there, but the listing of the input lacks it; run the same command again"
+            )
 
 
 def _without_shards(plan: Plan, changes: Changes, with_shards: Collection[int]) -> dict[int, FileEntry]:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from pipelines.corpus.formats import detect_format
 from pipelines.corpus.plan_types import Columns
 from pipelines.errors import UsageError
-from pipelines.local_files import local_path
+from pipelines.local_files import absolute, fixed_part, is_glob, is_hidden, local_path
 from pipelines.storage import FileEntry, Storage
 
 # Names that the shards, or the tables on their way there, use themselves.
@@ -39,6 +40,35 @@ def identity(uri: str) -> str:
     path = local_path(uri)
     # Several times as fast as Path.resolve, which counts where a folder holds many files.
     return uri if path is None else os.path.realpath(path)
+
+
+def holds(given: str, uri: str) -> bool:
+    """Whether a listing of the input finds the file at the URI, if one is there: told by their names, and by where
+    links on the way to both lead, but not by links inside the input."""
+    return _holds(absolute(given), uri) or _holds(identity(given), identity(uri))
+
+
+def _holds(given: str, uri: str) -> bool:
+    given = given.rstrip("/")
+    if uri == given:
+        return True
+    if uri.startswith(f"{given}/"):
+        return not is_hidden(uri[len(given) + 1 :])
+    if not is_glob(given):
+        return False
+    root = f"{fixed_part(given)}/"
+    below = uri[len(root) :]
+    matching = _matches(below.split("/"), given[len(root) :].split("/"))
+    return uri.startswith(root) and not is_hidden(below) and matching
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a glob's pattern matches a path, or a folder above it, both cut at slashes."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def check_columns(columns: Columns) -> None:

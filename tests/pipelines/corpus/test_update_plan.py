@@ -1,6 +1,7 @@
 """A plan that follows its corpus: changed files get new numbers, vanished ones are kept or retired."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from pipelines.corpus.changes import Changes
 from pipelines.corpus.extend import extend_plan, mend_plan, update_plan
 from pipelines.corpus.plan import FileState, Plan, make_plan, plan_from_bytes, plan_to_bytes
-from pipelines.errors import InputChangedError
+from pipelines.errors import InputChangedError, StorageError
 from pipelines.storage import FileEntry, Storage
 from tests.pipelines.corpus.reading import STORAGE, TEXT, plan_of, read_plan, texts_of, write_parquet, write_text
 
@@ -129,6 +130,29 @@ def test_files_that_the_listing_shows_need_no_look_of_their_own(three: Plan, tmp
     assert storage.looks == []
     extend_plan(three, [str(tmp_path / "b.txt")], TEXT, storage, [0, 1, 2])
     assert sorted(storage.looks) == ["a.txt", "c.txt"]
+
+
+class HalfListing(Storage):
+    """Lists files without `b.txt`, as a store may that has not heard of it yet."""
+
+    def list_files(self, uri: str) -> Iterator[FileEntry]:
+        """As Storage.list_files."""
+        return (entry for entry in super().list_files(uri) if not entry.uri.endswith("b.txt"))
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_file_that_is_there_does_not_vanish_by_half_a_listing(three: Plan, tmp_path: Path, prune: bool):
+    with pytest.raises(StorageError, match=r"b\.txt: is there, but the listing of the input lacks it; run the same"):
+        update_plan(three, [str(tmp_path)], TEXT, HalfListing(), [0, 1, 2], prune)
+
+
+def test_a_file_that_cannot_be_looked_at_does_not_vanish(three: Plan, tmp_path: Path):
+    class Unreachable(HalfListing):
+        def entry(self, uri: str) -> FileEntry | None:
+            raise StorageError(f"{uri}: cannot look at: no answer")
+
+    with pytest.raises(StorageError, match="no answer"):
+        update_plan(three, [str(tmp_path)], TEXT, Unreachable(), [0, 1, 2], prune=True)
 
 
 def test_a_retry_takes_over_changes_of_files_with_rejects_only(three: Plan, tmp_path: Path):
