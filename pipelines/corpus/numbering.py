@@ -19,8 +19,8 @@ def survey_all(entries: Sequence[FileEntry], columns: Columns, shard_rows: int, 
 
 
 def first_schema(surveys: Iterable[Survey], columns: Columns) -> pa.Schema:
-    """The id and kept columns as the first file with types has them; strings if none has."""
-    types = next((seen.types for seen in surveys if seen.types), {})
+    """The id and kept columns as the first sound file with types has them; strings if none has."""
+    types = next((seen.types for seen in surveys if seen.types and seen.error is None), {})
     return _schema_of(types, ["id", *columns.keep])
 
 

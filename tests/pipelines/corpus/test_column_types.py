@@ -10,7 +10,7 @@ import pytest
 from pipelines.corpus.column_types import can_be_kept, plain_type, widened
 from pipelines.corpus.plan import Columns
 from pipelines.errors import UsageError
-from tests.pipelines.corpus.reading import plan_of, read_plan, reasons_of, rows_of, write_parquet
+from tests.pipelines.corpus.reading import plan_of, read_plan, reasons_of, rows_of, write_parquet, write_text
 
 KEEPING = Columns("text", keep=("kept",))
 VIEWS_AND_PLAIN = [
@@ -135,6 +135,15 @@ def test_a_type_that_cannot_be_kept_is_refused_by_the_plan(tmp_path: Path):
     path = kept(tmp_path / "a.parquet", views)
     with pytest.raises(UsageError, match=r"column 'kept' is extension<arrow.json>, a type that cannot be kept"):
         plan_of(path, columns=KEEPING)
+
+
+def test_a_file_that_cannot_be_used_says_nothing_of_types(tmp_path: Path):
+    write_text(tmp_path / "README.txt", "no corpus\n")
+    for name in "ab":
+        write_parquet(tmp_path / f"{name}.parquet", text=[name], year=pa.array([2024], pa.int64()))
+    plan = plan_of(tmp_path, columns=Columns("text", keep=("year",)))
+    assert plan.schema.field("year").type == pa.int64()
+    assert [file.error is None for file in plan.files] == [False, True, True]
 
 
 def test_columns_widen_until_all_files_fit(tmp_path: Path):
