@@ -90,7 +90,7 @@ def run(
                 if limit is not None and work.streams and totals.rows >= limit:
                     limited = True
                     break
-        manifest = None if totals.failures or limited else finish(prepared, history.shards)
+        manifest = None if totals.failures or limited else finish(prepared)
         totals.retries += retries.take()
     except BaseException as error:
         if not history.empty:

@@ -1,31 +1,20 @@
 """The end of a job: the manifest, which switches its readers to the new state, and only then the old shards go."""
 
-from collections.abc import Mapping
-
-from pipelines.corpus.plan import plan_digest
-from pipelines.errors import EncorpusError
 from pipelines.job.prepare import Prepared
 from pipelines.output.manifest import Manifest, write_manifest
-from pipelines.output.shard_info import ShardInfo
 from pipelines.pool_map import pool_map
 
 DELETIONS_AT_ONCE = 32
 
 
-def finish(prepared: Prepared, shards: Mapping[str, ShardInfo]) -> Manifest:
+def finish(prepared: Prepared) -> Manifest:
     """Writes the manifest, unless there is one of this plan, and removes what is left of retired files.
 
-    shards: those that this run made, by unit name. Raises EncorpusError when units are missing after all, or another
-    run has changed the plan.
+    Raises EncorpusError when units are missing after all, or another run has changed the plan or job.json.
     """
-    manifest = prepared.manifest
+    output, manifest = prepared.output, prepared.manifest
     if manifest is None:
-        plan_bytes = prepared.output.storage.read_if_there(prepared.output.plan_uri)
-        if plan_bytes is None or plan_digest(plan_bytes) != prepared.plan_digest:
-            raise EncorpusError(f"{prepared.output.plan_uri}: another run has changed it; run the same command again")
-        manifest = write_manifest(
-            prepared.output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint, shards
-        )
+        manifest = write_manifest(output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint)
     if prepared.retired or prepared.manifest is None:
         _remove_retired(prepared)
     return manifest

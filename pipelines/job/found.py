@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
+from pipelines.corpus.inputs import holds
 from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
 from pipelines.job.job import Job, located
 from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
-from pipelines.output.job_file import JobFile, difference
+from pipelines.output.job_file import JobFile, difference, job_from_bytes
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, load_manifest
 from pipelines.output.planned import Planned, planned_from
@@ -18,8 +19,8 @@ from pipelines.version import encorpus_version
 @dataclass(frozen=True)
 class Found:
     """job: with absolute paths. job_file: as this job writes it. shards: the units whose shards are there, those of
-    retired files too. planned: the job and plan that they follow, None where there are none. plan_bytes: plan.parquet,
-    if there is one. manifest: of the last run that came to its end."""
+    retired files too. planned: the job and plan that they follow, None where there are none. job_bytes, plan_bytes:
+    job.json and plan.parquet, if they are there. manifest: of the last run that came to its end."""
 
     job: Job
     job_file: JobFile
@@ -27,6 +28,7 @@ class Found:
     output: Output
     shards: frozenset[Unit]
     planned: Planned | None
+    job_bytes: bytes | None
     plan_bytes: bytes | None
     manifest: Manifest | None
 
@@ -52,23 +54,42 @@ def look_at_output(job: Job, resolved: ResolvedSpec) -> Found:
     """
     output = Output(job.output, job.storage)
     shards = _shards_in(output, job.inputs)
-    plan_bytes = output.storage.read_if_there(output.plan_uri)
-    planned = planned_from(output, plan_bytes) if shards else None
-    shard_rows = job.shard_rows or (planned and planned.job.shard_rows)
+    plan_bytes, job_bytes = map(output.storage.read_if_there, (output.plan_uri, output.job_uri))
+    # Without a plan and shards, job.json is of a job of which nothing is left.
+    before = job_from_bytes(output, job_bytes) if job_bytes is not None and (plan_bytes is not None or shards) else None
+    shard_rows = job.shard_rows or (before and before.shard_rows)
     if shard_rows is None:
         shard_rows = default_shard_rows(resolved.pooling, job.gpus_per_worker, sequence_bytes(resolved))
     job_file = _job_file(job, resolved, shard_rows)
-    if planned is not None and (told := difference(planned.job, job_file)):
-        raise UsageError(f"-o {output.uri}: made otherwise: {told}; use the same options, or another folder")
-    return Found(job, job_file, resolved, output, shards, planned, plan_bytes, load_manifest(output))
+    if before is not None and (told := difference(before, job_file)):
+        raise UsageError(_made_otherwise(output, told, bool(shards)))
+    return Found(
+        job=job,
+        job_file=job_file,
+        resolved=resolved,
+        output=output,
+        shards=shards,
+        planned=planned_from(output, before, plan_bytes) if shards else None,
+        job_bytes=job_bytes,
+        plan_bytes=plan_bytes,
+        manifest=load_manifest(output),
+    )
+
+
+def _made_otherwise(output: Output, told: str, shards: bool) -> str:
+    way_out = "use the same options, or another folder"
+    if not shards:
+        way_out += f", or, as there are no shards yet, delete {output.plan_uri} if no other run is at work there"
+    return f"-o {output.uri}: made otherwise: {told}; {way_out}"
 
 
 def _shards_in(output: Output, inputs: Collection[str]) -> frozenset[Unit]:
     """Refuses a place where shards cannot lie, or would be taken for something else."""
     if output.storage.exists(output.uri):
         raise UsageError(f"-o {output.uri}: a file; name a folder")
-    if inside := [uri for uri in inputs if output.uri.startswith(f"{uri.rstrip('/')}/")]:
-        raise UsageError(f"-o {output.uri}: lies inside the input {inside[0]}; choose a folder beside it")
+    shard = output.shard_uri(Unit(0, 0))
+    if around := [given for given in inputs if holds(given, shard)]:
+        raise UsageError(f"-o {output.uri}: lies inside the input {around[0]}; choose a folder beside it")
     listing = output.listing()
     if listing.strangers:
         raise UsageError(

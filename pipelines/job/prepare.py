@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 from pipelines.corpus.changes import Changes, change_of
 from pipelines.corpus.extend import extend_plan, update_plan
+from pipelines.corpus.inputs import identity
 from pipelines.corpus.plan import FileState, Plan, Unit, make_plan, plan_digest, plan_to_bytes
 from pipelines.encoder.spec import ResolvedSpec
-from pipelines.errors import EncorpusError, InputChangedError, UsageError
+from pipelines.errors import InputChangedError, UsageError
 from pipelines.job.found import Found, look_for
 from pipelines.job.job import Job
-from pipelines.output.job_file import save_job_file
+from pipelines.output.job_file import job_to_bytes
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest
+from pipelines.output.other_runs import replace_known
 from pipelines.output.planned import units_of_plan, units_of_retired
 from pipelines.output.remaining import Remaining, remaining
 
@@ -60,23 +62,28 @@ def settle(found: Found) -> Prepared:
         plan, changes = update_plan(*given, prune=job.prune)
     else:
         plan = extend_plan(found.planned.plan, job.inputs, job.columns, job.storage, found.with_shards)
-    return begin(found, plan, changes)
+    return take_over(found, plan, changes)
 
 
-def begin(found: Found, plan: Plan, changes: Changes, again: frozenset[Unit] = frozenset()) -> Prepared:
-    """Writes the plan, and says what of it is missing; the shards of the units in `again` do not count."""
-    output = found.output
+def take_over(found: Found, plan: Plan, changes: Changes, again: frozenset[Unit] = frozenset()) -> Prepared:
+    """Makes the output one of this plan: writes plan.parquet and job.json, and removes what killed runs left there.
+
+    Tells what is missing; the shards of the units in `again` do not count. Raises InputChangedError, with nothing
+    written, where that cannot be made any more, UsageError where the plan holds shards of the output itself,
+    EncorpusError where another run makes the output its own.
+    """
+    output, manifest = found.output, found.manifest
     committed = frozenset(units_of_plan(plan, found.shards)) - again
-    data = plan_to_bytes(plan)
-    manifest = found.manifest
-    told = manifest is not None and manifest.plan in (plan_digest(data), found.planned and found.planned.digest)
-    left = remaining(plan, committed, output, manifest.listed if manifest is not None and told else ())
+    left = _missing(found, plan, committed)
     _refuse_what_cannot_be_made(found, plan, changes, left)
+    data = plan_to_bytes(plan)
     if not left.nothing and manifest is not None and manifest.plan == plan_digest(data):
         # Shards will be made that this manifest does not know: from now on it is one of before.
         data = plan_to_bytes(plan := replace(plan, revision=plan.revision + 1))
-    _write_plan(found, plan, data)
-    save_job_file(output, found.job_file)
+    if data != found.plan_bytes:
+        _refuse_own_shards(output, plan)
+    replace_known(output.storage, output.plan_uri, found.plan_bytes, data)
+    replace_known(output.storage, output.job_uri, found.job_bytes, job_to_bytes(found.job_file))
     if not left.nothing:
         before = found.planned.plan if found.planned else None
         _clean(found, plan, plan if data == found.plan_bytes else before)
@@ -95,6 +102,13 @@ def begin(found: Found, plan: Plan, changes: Changes, again: frozenset[Unit] = f
     )
 
 
+def _missing(found: Found, plan: Plan, committed: frozenset[Unit]) -> Remaining:
+    """What the output lacks of the plan. The manifest tells of streamed files' ends, if it is of the plan before."""
+    manifest, planned = found.manifest, found.planned
+    listed = manifest.listed if manifest and planned and manifest.plan == planned.digest else ()
+    return remaining(plan, committed, found.output, listed)
+
+
 def _refuse_what_cannot_be_made(found: Found, plan: Plan, changes: Changes, left: Remaining) -> None:
     """Nothing is written while units are missing of a file that is kept, but is not there, or is another one now."""
     doubtful = {file.number for file in plan.live if file.state is FileState.VANISHED}
@@ -108,16 +122,11 @@ def _refuse_what_cannot_be_made(found: Found, plan: Plan, changes: Changes, left
             )
 
 
-def _write_plan(found: Found, plan: Plan, data: bytes) -> None:
-    """Writes plan.parquet, unless a run beside this one has written another meanwhile."""
-    output = found.output
-    if shards := [file.uri for file in plan.live if file.uri.startswith(f"{output.uri}/")]:
+def _refuse_own_shards(output: Output, plan: Plan) -> None:
+    """No shard is embedded, by whatever links the inputs reach it."""
+    own = f"{identity(output.uri)}/"
+    if shards := [file.uri for file in plan.live if identity(file.uri).startswith(own)]:
         raise UsageError(f"-o {output.uri}: the input has files of the output, such as {shards[0]}; leave them out")
-    if data == found.plan_bytes:
-        return
-    if output.storage.read_if_there(output.plan_uri) not in (found.plan_bytes, data):
-        raise EncorpusError(f"{output.plan_uri}: another run has changed it; run the same command again")
-    output.storage.write_atomic(output.plan_uri, data)
 
 
 def _clean(found: Found, plan: Plan, before: Plan | None) -> None:

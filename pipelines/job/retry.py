@@ -11,7 +11,7 @@ from pipelines.errors import UsageError
 from pipelines.job.embed import Summary, run
 from pipelines.job.found import Found, look_for
 from pipelines.job.job import Job
-from pipelines.job.prepare import Prepared, begin
+from pipelines.job.prepare import Prepared, take_over
 from pipelines.job.progress import Snapshot
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned, load_planned, units_of_plan
@@ -77,7 +77,7 @@ def due_again(found: Found) -> Due | None:
     rejects = rejects_by_reason(found.output, rejected)
     files = {unit.file for unit in rejected}
     plan, changes = mend_plan(found.planned.plan, job.inputs, job.columns, job.storage, files)
-    prepared = begin(found, plan, changes, _to_make_again(plan, rejected, changes))
+    prepared = take_over(found, plan, changes, _to_make_again(plan, rejected, changes))
     return Due(prepared, rejects, _untouched(plan, changes))
 
 

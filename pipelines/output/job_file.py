@@ -28,8 +28,11 @@ PLACES = ("model", "preprocessor")
 def load_job_file(output: Output) -> JobFile | None:
     """The output's job.json; None if there is none. Raises StorageError when it is damaged."""
     data = output.storage.read_if_there(output.job_uri)
-    if data is None:
-        return None
+    return None if data is None else job_from_bytes(output, data)
+
+
+def job_from_bytes(output: Output, data: bytes) -> JobFile:
+    """The output's job.json, which has been read. Raises StorageError when it is damaged."""
     try:
         job = JobFile(**json.loads(data))
         if _is_sound(job):
@@ -39,9 +42,9 @@ def load_job_file(output: Output) -> JobFile | None:
     raise StorageError(f"{output.job_uri}: not a job.json of encorpus; embed into a new folder")
 
 
-def save_job_file(output: Output, job: JobFile) -> None:
-    """Writes job.json."""
-    output.storage.write_atomic(output.job_uri, (json.dumps(asdict(job), indent=2) + "\n").encode())
+def job_to_bytes(job: JobFile) -> bytes:
+    """job.json."""
+    return (json.dumps(asdict(job), indent=2) + "\n").encode()
 
 
 def difference(old: JobFile, new: JobFile) -> str | None:

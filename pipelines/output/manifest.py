@@ -13,6 +13,7 @@ from pipelines.corpus.plan_types import CorpusFile, Plan, Unit
 from pipelines.errors import EncorpusError, StorageError
 from pipelines.output.footers import read_footers
 from pipelines.output.layout import Output, unit_named
+from pipelines.output.other_runs import refuse_changes
 from pipelines.output.planned import units_of_plan, units_of_retired
 from pipelines.output.remaining import missing, possible_ends
 from pipelines.output.shard_info import ShardInfo
@@ -65,28 +66,29 @@ class Manifest:
 Entry = TypeVar("Entry", ShardEntry, Manifest)
 
 
-def write_manifest(
-    output: Output, plan: Plan, digest: str, fingerprint: str, known: Mapping[str, ShardInfo]
-) -> Manifest:
-    """Writes the manifest of a finished output. The shards in `known`, by unit name, are not read again.
+def write_manifest(output: Output, plan: Plan, digest: str, fingerprint: str) -> Manifest:
+    """Writes the manifest of a finished output, by the footers of all its shards, whoever made them.
 
-    digest: of plan.parquet. Shards of retired files may lie there still. Raises StorageError when another shard's
-    footer cannot be read, EncorpusError when a shard is missing or not of this plan and fingerprint.
+    digest: of plan.parquet. Shards of retired files may lie there still. Raises StorageError when a footer cannot be
+    read, EncorpusError when a shard is missing or not of this plan and fingerprint, or another run has changed either.
     """
+    refuse_changes(output, digest, fingerprint)
     committed = output.committed()
     units = units_of_plan(plan, committed)
     if unplanned := committed.difference(units, units_of_retired(plan, committed)):
         raise EncorpusError(_not_ours(output, min(unplanned), "no unit of the plan"))
-    read = read_footers(output, (unit for unit in units if unit.name not in known))
-    infos = {**known, **{info.unit: info for info in read}}
-    for unit in units:
-        if wrong := foreign(infos[unit.name], unit, plan.files[unit.file], fingerprint):
+    infos = dict(zip(units, read_footers(output, units), strict=True))
+    for unit, info in infos.items():
+        if wrong := foreign(info, unit, plan.files[unit.file], fingerprint):
             raise EncorpusError(_not_ours(output, unit, wrong))
-    left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit.name].last])
+    left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit].last])
     if not left.nothing:
         raise EncorpusError(f"{output.uri}: shards vanished while the job ran; run the same command again")
-    manifest = make_manifest(digest, fingerprint, (entry_of(infos[unit.name]) for unit in units))
+    _refuse_holes(output, plan, infos)
+    manifest = make_manifest(digest, fingerprint, map(entry_of, infos.values()))
     output.storage.settle(output.uri)
+    # Reading the footers may take minutes.
+    refuse_changes(output, digest, fingerprint)
     output.storage.write_atomic(output.manifest_uri, manifest_to_bytes(manifest))
     return manifest
 
@@ -100,6 +102,20 @@ def foreign(info: ShardInfo, unit: Unit, file: CorpusFile, fingerprint: str) -> 
     if file.bounds is not None and (info.start, info.stop) != file.bounds[unit.slice : unit.slice + 2]:
         return f"of {info.file}, cut otherwise than planned"
     return None if info.fingerprint == fingerprint else "of another model or spec"
+
+
+def _refuse_holes(output: Output, plan: Plan, infos: Mapping[Unit, ShardInfo]) -> None:
+    """A streamed file's slices, in order, begin at 0, follow each other, and none follows one that is the last."""
+    stops: dict[int, int | None] = {}
+    for unit, info in infos.items():
+        file = plan.files[unit.file]
+        if file.streamed and info.start != stops.get(file.number, 0):
+            shards = output.storage.join(output.uri, f"part-{file.number:06d}-*.parquet")
+            raise EncorpusError(
+                f"{shards}: these slices of {file.uri} do not follow each other at {unit.name}, so another run wrote "
+                "some of them; delete them and run the same command again"
+            )
+        stops[file.number] = None if info.last else info.stop
 
 
 def _not_ours(output: Output, unit: Unit, what: str) -> str:

@@ -46,16 +46,15 @@ class Planned:
 
 def load_planned(output: Output) -> Planned:
     """Reads both. Raises UsageError when there is no output of encorpus, StorageError when a file is damaged."""
-    return planned_from(output, output.storage.read_if_there(output.plan_uri))
+    return planned_from(output, load_job_file(output), output.storage.read_if_there(output.plan_uri))
 
 
-def planned_from(output: Output, data: bytes | None) -> Planned:
-    """Reads job.json, beside a plan.parquet that was read before. Raises as `load_planned` does."""
-    job = load_job_file(output)
-    if job is None or data is None:
+def planned_from(output: Output, job: JobFile | None, plan: bytes | None) -> Planned:
+    """Both, where job.json and plan.parquet have been read. Raises as `load_planned` does."""
+    if job is None or plan is None:
         raise UsageError(f"{output.uri}: not an output of encorpus embed: it has no _encorpus/job.json or plan.parquet")
     try:
-        return Planned(job, plan_from_bytes(data), plan_digest(data))
+        return Planned(job, plan_from_bytes(plan), plan_digest(plan))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         raise StorageError(f"{output.plan_uri}: not a plan of encorpus; put the right one back") from None
 

@@ -27,6 +27,7 @@ from pipelines.corpus.plan import Columns
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.cores import usable_cores
+from pipelines.job.finish import finish
 from pipelines.job.job import Job
 from pipelines.job.pool import run_tasks
 from pipelines.job.pool_size import pool_size
@@ -34,8 +35,6 @@ from pipelines.job.prepare import prepare
 from pipelines.job.session import nodes_with, ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import WorkOrder, work_order
-from pipelines.output.manifest import write_manifest
-from pipelines.output.shard_info import ShardInfo
 
 UNIT_ROWS, FILE_UNITS, DIMENSION = 1000, 100, 384
 
@@ -91,12 +90,10 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
         work_order(prepared, threads=1), on_bad_row="fail", load=lambda order: cast(TextEncoder, NoEncoder(order))
     )
     records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
-    shards: dict[str, ShardInfo] = {}
     for record in records:
         if record.shard is None:
             raise SystemExit(f"{record.unit}: {record.message}")
-        shards[record.unit] = record.shard
-    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, order.fingerprint, shards)
+    finish(prepared)
 
 
 class NoEncoder:

@@ -22,8 +22,8 @@ from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import EmbeddedRows
+from pipelines.job.finish import finish
 from pipelines.job.prepare import Job, Prepared, prepare
-from pipelines.output.manifest import write_manifest
 from pipelines.output.shard_info import ShardInfo
 from pipelines.pool_map import pool_map
 from pipelines.storage import Storage
@@ -57,8 +57,9 @@ def finished_job(corpus: Path, units: int, model: Path, storage: Storage) -> Job
     output = f"{new_bucket(storage)}/out"
     job = Job((str(corpus),), output, spec, Columns("text"), UNIT_ROWS, storage=storage)
     prepared = prepare(job)
-    infos = pool_map(lambda unit: commit(prepared, unit), prepared.remaining.units, THREADS)
-    finish(prepared, {info.unit: info for info in infos})
+    for _ in pool_map(lambda unit: commit(prepared, unit), prepared.remaining.units, THREADS):
+        pass
+    finish(prepared)
     return job
 
 
@@ -70,10 +71,6 @@ def commit(prepared: Prepared, unit: Unit) -> ShardInfo:
         dimension=WIDTH, fingerprint=prepared.resolved.fingerprint, resolved=SimpleNamespace(spec=prepared.job.encoder)
     )
     return commit_unit(prepared.output, prepared.plan, prepared.job.columns, embedded, cast(TextEncoder, fake))
-
-
-def finish(prepared: Prepared, shards: dict[str, ShardInfo]) -> None:
-    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint, shards)
 
 
 def rerun(job: Job) -> tuple[float, int]:

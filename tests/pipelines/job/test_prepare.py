@@ -1,5 +1,6 @@
 """Before the work: what is missing is found, what a killed run left is swept, and what does not fit is refused."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.corpus.plan import Columns, plan_from_bytes
+from pipelines.corpus.plan import plan_from_bytes
 from pipelines.errors import EncorpusError, InputChangedError, StorageError, UsageError
 from pipelines.job import shard_rows
 from pipelines.job.prepare import prepare
@@ -93,10 +94,10 @@ def test_a_changed_input_is_refused(corpus, tiny_model, tmp_path):
         prepare(job)
 
 
-def test_an_output_without_shards_may_be_planned_anew(corpus, tiny_model, tmp_path):
-    prepare(job_of(corpus, tmp_path / "out", tiny_model))
+def test_an_output_without_shards_is_planned_anew(corpus, tiny_model, tmp_path):
+    prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=30))
     write_parquet(corpus / "a.parquet", texts_of("b", 90))
-    assert len(prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=30)).remaining.units) == 3
+    assert len(prepare(job_of(corpus, tmp_path / "out", tiny_model, shard_rows=None)).remaining.units) == 3
 
 
 @pytest.mark.parametrize("name", ["job.json", "plan.parquet"])
@@ -140,14 +141,27 @@ def test_a_plan_that_another_run_changes_meanwhile_is_not_overwritten(corpus, ti
     assert [Path(file.uri).name for file in plan.files] == ["a.parquet", "b.parquet"]
 
 
-def test_an_output_inside_the_input_is_refused(corpus, tiny_model):
-    with pytest.raises(UsageError, match=rf"-o {corpus}/out: lies inside the input {corpus}; choose a folder beside"):
-        prepare(job_of(corpus, corpus / "out", tiny_model))
+@pytest.mark.parametrize("given", ["{corpus}", "{corpus}/**/*.parquet", "{corpus}/o*", "{link}", "{link}/*/*.parquet"])
+@pytest.mark.parametrize("output", ["{corpus}/out", "{link}/out"])
+def test_an_output_inside_the_input_is_refused(corpus, tiny_model, tmp_path, given, output):
+    places = {"corpus": corpus, "link": tmp_path / "link"}
+    places["link"].symlink_to(corpus)
+    given, output = given.format(**places), output.format(**places)
+    told = re.escape(f"-o {output}: lies inside the input {given}; choose a folder beside it")
+    with pytest.raises(UsageError, match=told):
+        prepare(job_of([given], output, tiny_model))
 
 
-def test_shards_are_not_taken_for_input(corpus, tiny_model):
-    job = job_of([Path(f"{corpus}/**/*.parquet")], corpus / "out", tiny_model, columns=Columns("text"))
+def test_an_output_that_the_input_passes_over_may_lie_inside(corpus, tiny_model):
+    job = job_of(corpus, corpus / "_out", tiny_model)
     commit_one(prepare(job))
+    assert prepare(job).committed == 1
+
+
+def test_shards_that_links_in_the_input_lead_to_are_not_taken_for_input(corpus, tiny_model, tmp_path):
+    job = job_of(corpus, tmp_path / "elsewhere" / "out", tiny_model)
+    commit_one(prepare(job))
+    (corpus / "more").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match=r"the input has files of the output, such as .*part-000000-000000\.parquet"):
         prepare(job)
 

@@ -4,12 +4,12 @@ import os
 
 import ray
 
+from pipelines.job.finish import finish
 from pipelines.job.pool import run_tasks
 from pipelines.job.pool_size import PoolSize
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome
 from pipelines.job.tasks import tasks_for
-from pipelines.output.manifest import write_manifest
 from pipelines.output.verify import verify
 from tests.pipelines.job.faults import StuckStorage
 from tests.pipelines.job.jobs import job_of, order_of, output_of, texts_of, write_parquet
@@ -24,8 +24,7 @@ def test_a_job_ends_though_a_worker_never_comes_back_from_a_unit(ray_session, ti
     records = list(run_tasks(tasks, order_of(prepared), PoolSize(2, 2, 1, 0), late_seconds=1))
     assert (tmp_path / "stuck").exists()
     assert {record.outcome for record in records} == {Outcome.DONE}
-    shards = {record.unit: record.shard for record in records if record.shard is not None}
-    write_manifest(prepared.output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint, shards)
+    finish(prepared)
     assert verify(output_of(tmp_path / "out")).violations == ()
     ray.get(on_both_cpus.remote(), timeout=60)
 

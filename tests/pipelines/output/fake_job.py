@@ -73,12 +73,11 @@ class FakeJob:
 
     def work(self, prepared: Prepared, most: int | None = None) -> Plan:
         """As `run`, for a job that is prepared."""
-        known: dict[str, ShardInfo] = {}
-        for rows in self._missing_rows(prepared):
-            if most is not None and len(known) == most:
+        for done, rows in enumerate(self._missing_rows(prepared)):
+            if done == most:
                 return prepared.plan
-            known[rows.unit.name] = self.commit(prepared.plan, rows, rows.unit in prepared.again)
-        finish(prepared, known)
+            self.commit(prepared.plan, rows, rows.unit in prepared.again)
+        finish(prepared)
         return prepared.plan
 
     def plan_anew(self, *inputs: Path) -> Plan:

@@ -67,7 +67,7 @@ def lines(output: Output, with_input: bool = False) -> list[str]:
 def write_again(output: Output) -> None:
     """The manifest of the shards as they are now."""
     planned = load_planned(output)
-    write_manifest(output, planned.plan, planned.digest, FINGERPRINT, {})
+    write_manifest(output, planned.plan, planned.digest, FINGERPRINT)
 
 
 # What is written.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import StorageError
-from pipelines.output.job_file import difference, load_job_file, save_job_file
+from pipelines.output.job_file import difference, job_to_bytes, load_job_file
 from tests.pipelines.output.fake_job import FakeJob, output_in
 
 JOB = FakeJob((Path("a.parquet"),), output_in(Path("x"))).found().job_file
@@ -15,7 +15,7 @@ JOB = FakeJob((Path("a.parquet"),), output_in(Path("x"))).found().job_file
 
 def test_it_comes_back_as_it_was(tmp_path: Path):
     output = output_in(tmp_path)
-    save_job_file(output, JOB)
+    output.storage.write_atomic(output.job_uri, job_to_bytes(JOB))
     assert load_job_file(output) == JOB
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.corpus.plan import Plan, plan_digest, plan_to_bytes
 from pipelines.errors import EncorpusError, StorageError
 from pipelines.output.manifest import load_manifest, make_manifest, write_manifest
 from tests.pipelines.output.corruption import edit_json
@@ -85,13 +86,18 @@ def assert_damaged(folder: Path, change: Callable[[dict], None]) -> None:
         load_manifest(job.output)
 
 
+def manifest_again(job: FakeJob, plan: Plan) -> None:
+    """Writes the manifest of an output whose shards somebody has changed."""
+    write_manifest(job.output, plan, plan_digest(plan_to_bytes(plan)), job.fingerprint)
+
+
 def test_a_renamed_shard_keeps_the_manifest_from_being_written(tmp_path: Path):
     job = FakeJob((write_parquet(tmp_path / "a.parquet", texts_of("a", 24)),), output_in(tmp_path))
     plan = job.run()
     first, second = sorted(Path(job.output.uri).glob("part-*"))
     second.write_bytes(first.read_bytes())
     with pytest.raises(StorageError, match=r"000001\.parquet: is part-000000-000000 by its footer, so it was renamed"):
-        write_manifest(job.output, plan, "digest", job.fingerprint, {})
+        manifest_again(job, plan)
 
 
 def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_path: Path):
@@ -99,7 +105,7 @@ def test_a_shard_that_cannot_be_read_keeps_the_manifest_from_being_written(tmp_p
     plan = job.run()
     (Path(job.output.uri) / "part-000000-000001.parquet").write_bytes(b"")
     with pytest.raises(StorageError, match=r"part-000000-000001\.parquet: not a whole shard"):
-        write_manifest(job.output, plan, "digest", job.fingerprint, {})
+        manifest_again(job, plan)
 
 
 def test_a_shard_of_another_file_is_not_counted(tmp_path: Path):
@@ -110,14 +116,16 @@ def test_a_shard_of_another_file_is_not_counted(tmp_path: Path):
     shard = "part-000000-000000.parquet"
     (tmp_path / "out" / shard).write_bytes((tmp_path / "other" / "out" / shard).read_bytes())
     with pytest.raises(EncorpusError, match=rf"{shard}: of {theirs}, so another run wrote it; delete it and run"):
-        write_manifest(job.output, plan, "digest", job.fingerprint, {})
+        manifest_again(job, plan)
 
 
 def test_a_shard_of_another_model_is_not_counted(tmp_path: Path):
     corpus = write_parquet(tmp_path / "a.parquet", texts_of("a", 24))
     plan = FakeJob((corpus,), output_in(tmp_path), fingerprint="another").run()
+    job = FakeJob((corpus,), output_in(tmp_path))
+    edit_json(job.output.job_uri, lambda plain: plain.update(fingerprint=job.fingerprint))
     with pytest.raises(EncorpusError, match=r"part-000000-000000\.parquet: of another model or spec"):
-        write_manifest(output_in(tmp_path), plan, "digest", FINGERPRINT, {})
+        manifest_again(job, plan)
 
 
 def test_a_unit_that_the_plan_does_not_have_is_not_counted(tmp_path: Path):
@@ -125,7 +133,7 @@ def test_a_unit_that_the_plan_does_not_have_is_not_counted(tmp_path: Path):
     FakeJob((corpus,), output_in(tmp_path), shard_rows=5).run()
     job = FakeJob((corpus,), output_in(tmp_path))
     with pytest.raises(EncorpusError, match=r"part-000000-000002\.parquet: no unit of the plan"):
-        write_manifest(job.output, job.plan_anew(corpus), "digest", job.fingerprint, {})
+        manifest_again(job, job.plan_anew(corpus))
 
 
 def test_an_output_with_a_gap_gets_no_manifest(tmp_path: Path):
@@ -133,4 +141,4 @@ def test_an_output_with_a_gap_gets_no_manifest(tmp_path: Path):
     plan = job.run()
     (tmp_path / "out" / "part-000000-000000.parquet").unlink()
     with pytest.raises(EncorpusError, match="shards vanished while the job ran"):
-        write_manifest(job.output, plan, "digest", job.fingerprint, {})
+        manifest_again(job, plan)

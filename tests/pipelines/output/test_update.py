@@ -192,7 +192,7 @@ def test_a_shard_that_is_made_again_makes_the_manifest_one_of_before(job):
     lost = Path(job.output.shard_uri(min(job.output.committed())))
     lost.unlink()
     # The shard is there again, but the manifest was not written.
-    assert crash_after(job, 4)
+    assert crash_after(job, 3)
     assert lost.exists()
     assert not status(job.output).finished
     assert told(job) == [f"{MANIFEST}: of an earlier plan, though every unit has its shard; {AGAIN} to write it"]

@@ -54,7 +54,7 @@ def rewritten(job: FakeJob, folder: Path, name: str, change: Callable[[pa.Table]
     output = copy_of(job.output, folder)
     rewrite(output, name, change)
     planned = load_planned(output)
-    write_manifest(output, planned.plan, planned.digest, FINGERPRINT, {})
+    write_manifest(output, planned.plan, planned.digest, FINGERPRINT)
     return output
 
 

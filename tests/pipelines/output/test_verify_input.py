@@ -57,7 +57,7 @@ def test_rows_that_are_not_the_inputs_are_found(keyed, tmp_path, change, told):
     output = copy_of(keyed.output, tmp_path)
     rewrite(output, KEYED, change)
     planned = load_planned(output)
-    write_manifest(output, planned.plan, planned.digest, keyed.fingerprint, {})
+    write_manifest(output, planned.plan, planned.digest, keyed.fingerprint)
     assert verify(output).violations == ()
     assert any(line.startswith(KEYED) and told in line for line in lines(output))
 
