@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from pipelines.corpus.plan_types import CorpusFile, Plan
+from pipelines.numbers import count
 from pipelines.output.check_shard import ShardReport
 from pipelines.output.layout import Listing
 from pipelines.output.planned import units_of_plan, units_of_retired
@@ -58,10 +59,10 @@ def check_complete(left: Remaining) -> Iterator[Violation]:
     parts: list[str] = []
     if left.units:
         shown = _some([unit.name for unit in left.units])
-        parts.append(f"{len(left.units)} units have no shard ({shown})")
+        parts.append(f"{count(len(left.units), 'unit')} without a shard ({shown})")
     if left.streams:
-        shown = _some([f"{file.uri}, {len(done)} slices so far" for file, done in left.streams])
-        parts.append(f"{len(left.streams)} streamed files are not finished ({shown})")
+        shown = _some([f"{file.uri}, {count(len(done), 'slice')} so far" for file, done in left.streams])
+        parts.append(f"{count(len(left.streams), 'streamed file')} not finished ({shown})")
     if parts:
         yield Violation("the output", f"{' and '.join(parts)}; {AGAIN} to finish")
 

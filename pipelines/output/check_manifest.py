@@ -24,27 +24,27 @@ def check_manifest(
     if manifest.plan != digest:
         yield Violation(MANIFEST, f"of an earlier plan, though every unit has its shard; {AGAIN} to write it")
         return
+    for what in _untrue(manifest, infos, fingerprint):
+        yield Violation(MANIFEST, f"{what}; delete it and {AGAIN} to write it anew")
+
+
+def _untrue(manifest: Manifest, infos: Mapping[str, ShardInfo | None], fingerprint: str) -> Iterator[str]:
+    """What it says that is not so; a worker that was late may have written a shard once more since."""
     if manifest.fingerprint != fingerprint:
-        yield Violation(MANIFEST, f"its fingerprint is {manifest.fingerprint[:16]}, job.json's {fingerprint[:16]}")
+        yield f"its fingerprint is {manifest.fingerprint[:16]}, job.json's {fingerprint[:16]}"
     entries = {entry.unit: entry for entry in manifest.shards}
     if len(entries) != len(manifest.shards):
-        yield Violation(MANIFEST, "lists some shards twice")
+        yield "lists some shards twice"
     for name in [name for name in infos if name not in entries]:
-        yield Violation(MANIFEST, f"does not list {name}")
+        yield f"does not list {name}"
     for name in [name for name in entries if name not in infos]:
-        yield Violation(MANIFEST, f"lists {name}, which is not there")
+        yield f"lists {name}, which is not there"
     for name, info in infos.items():
         if info is not None and name in entries and (wrong := _differing(entries[name], entry_of(info))):
-            yield Violation(MANIFEST, f"says of {name} otherwise than its footer: {wrong}")
-    yield from _check_totals(manifest)
-
-
-def _check_totals(manifest: Manifest) -> Iterator[Violation]:
-    """The totals are those of the manifest's own entries, which are checked against the shards one by one."""
-    due = make_manifest(manifest.plan, manifest.fingerprint, manifest.shards)
-    wrong = _differing(manifest, due)
-    if wrong:
-        yield Violation(MANIFEST, f"its totals are not those of its shards: {wrong}")
+            yield f"says of {name} otherwise than its footer: {wrong}"
+    # The totals are those of its own entries, which are checked against the shards one by one.
+    if wrong := _differing(manifest, make_manifest(manifest.plan, manifest.fingerprint, manifest.shards)):
+        yield f"its totals are not those of its shards: {wrong}"
 
 
 def _differing(one: Manifest | ShardEntry, other: Manifest | ShardEntry) -> str:

@@ -80,7 +80,7 @@ def test_a_changed_byte(output):
 def test_a_lost_shard(output):
     (output / "part-000000-000002.parquet").unlink()
     lines, last = violations(output)
-    assert lines[0].startswith("✗ the output: 1 units have no shard (part-000000-000002)")
+    assert lines[0].startswith("✗ the output: 1 unit without a shard (part-000000-000002)")
     assert "read 8 shards, 62 rows" in last
 
 

@@ -124,7 +124,7 @@ def test_an_update_under_way_is_an_unfinished_output(job):
     assert crash_after(job, 4, update=True)
     [line] = told(job)
     assert line.startswith("the output: ")
-    assert "units have no shard" in line
+    assert "units without a shard" in line
     found = status(job.output)
     assert (found.finished, found.files, found.listed) == (False, 2, 4)
 

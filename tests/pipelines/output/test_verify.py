@@ -127,14 +127,14 @@ def test_an_unfinished_output_is_one_line_with_what_to_do(healthy, tmp_path):
     job = replace(healthy, output=output_in(tmp_path))
     job.run(most=2)
     [line] = lines(job.output)
-    assert line.startswith("the output: 6 units have no shard (part-000000-000002, part-000000-000003, ")
-    assert "3 streamed files are not finished" in line
+    assert line.startswith("the output: 6 units without a shard (part-000000-000002, part-000000-000003, ")
+    assert "3 streamed files not finished" in line
     assert line.endswith("; run the same embed command again to finish")
 
 
 def test_a_lost_shard_is_found(output):
     shard(output, CUT).unlink()
-    assert_found(output, "the output", f"1 units have no shard ({CUT})")
+    assert_found(output, "the output", f"1 unit without a shard ({CUT})")
     assert_found(output, "_encorpus/manifest.json", f"lists {CUT}, which is not there")
 
 
@@ -142,7 +142,7 @@ def test_a_lost_shard_is_found(output):
 def test_a_lost_slice_of_a_stream_is_found(output, name):
     shard(output, name).unlink()
     Path(output.manifest_uri).unlink()
-    assert_found(output, "the output", "1 streamed files are not finished")
+    assert_found(output, "the output", "1 streamed file not finished")
 
 
 def test_a_missing_manifest_is_found(output):
@@ -296,7 +296,7 @@ def test_a_stream_that_does_not_begin_at_its_beginning_is_found(output):
 
 def test_a_stream_without_an_end_is_not_finished(output):
     rewrite(output, STREAM_END, info=lambda info: replace(info, last=False))
-    assert_found(output, "the output", "1 streamed files are not finished")
+    assert_found(output, "the output", "1 streamed file not finished")
 
 
 # What does not belong.
@@ -377,6 +377,17 @@ def test_a_damaged_rejects_file_is_found(output):
 def test_an_edited_manifest_is_found(output, change, what):
     edit_json(output.manifest_uri, change)
     assert_found(output, "_encorpus/manifest.json", what)
+
+
+def test_a_shard_that_was_written_once_more_is_found_and_a_new_manifest_is_true_of_it(healthy, tmp_path):
+    job = replace(healthy, output=copy_of(healthy.output, tmp_path))
+    rewrite(job.output, CUT, info=lambda info: replace(info, encorpus_version="9"))
+    [line] = lines(job.output)
+    assert line.startswith(f"_encorpus/manifest.json: says of {CUT} otherwise than its footer: ")
+    assert line.endswith("checksum; delete it and run the same embed command again to write it anew")
+    Path(job.output.manifest_uri).unlink()
+    job.run()
+    assert lines(job.output) == []
 
 
 def test_a_job_file_of_another_encoder_is_found(output):
