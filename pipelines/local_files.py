@@ -7,12 +7,17 @@ import re
 import secrets
 import socket
 import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import UsageError
 
 TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]+\.tmp")
+
+# Nobody writes one file for so long.
+ABANDONED_SECONDS = 86_400
 
 
 class FileEntry(NamedTuple):
@@ -24,11 +29,17 @@ class FileEntry(NamedTuple):
 
 
 def local_path(uri: str) -> Path | None:
-    """The absolute path that a path or a file:// URI means; None for the URI of another scheme."""
-    if "://" not in uri:
-        # Unlike Path's methods, these follow no links, and leave the home of an unknown user as it is.
-        return Path(os.path.abspath(os.path.expanduser(uri)))  # noqa: PTH100, PTH111
-    return Path(uri.removeprefix("file://")) if uri.startswith("file://") else None
+    """The absolute path that a path or a file:// URI means; None for the URI of another scheme.
+
+    Raises UsageError for a file:// URI whose path is not absolute.
+    """
+    path = uri.removeprefix("file://")
+    if path == uri and "://" in uri:
+        return None
+    if path != uri and not path.startswith("/"):
+        raise UsageError(f"{uri}: file:// needs an absolute path, as in file:///data; or leave it out")
+    # Unlike Path's methods, these follow no links, and leave the home of an unknown user as it is.
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
 def absolute(uri: str) -> str:
@@ -103,12 +114,13 @@ def write_atomic(path: Path, data: bytes | memoryview, sync_folder: bool = True)
 
 
 def sweep(folder: Path) -> None:
-    """Removes temporary files of `write_atomic` whose writer, a process of this machine, no longer lives."""
+    """Removes temporary files of `write_atomic` whose writer no longer lives: a process of this machine that is gone,
+    or any other after a day."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         match = TEMPORARY.fullmatch(path.name)
-        if match and match["host"] == _host() and not _alive(int(match["pid"])):
+        if match and _is_abandoned(path, match["host"], int(match["pid"])):
             path.unlink(missing_ok=True)
 
 
@@ -142,6 +154,14 @@ def _host() -> str:
     except OSError:
         namespace = 0
     return f"{socket.gethostname().replace('.', '-')}-{namespace}"
+
+
+def _is_abandoned(path: Path, host: str, pid: int) -> bool:
+    if host == _host():
+        return not _alive(pid)
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime < time.time() - ABANDONED_SECONDS
+    return False
 
 
 def _alive(pid: int) -> bool:

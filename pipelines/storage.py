@@ -136,8 +136,9 @@ class Storage:
                 self._remote.delete(uri)
 
     def sweep(self, folder_uri: str, *inner_uris: str) -> None:
-        """Removes what writers that died half-way left: local ones of this machine directly in the folder and in those
-        inside it that are named; in S3, uploads in parts anywhere below the folder that began over a day ago."""
+        """Removes what writers that died half-way left: local files directly in the folder and in those inside it that
+        are named, those of other machines after a day; in S3, uploads in parts anywhere below the folder that began
+        over a day ago."""
         paths = [local_path(uri) for uri in (folder_uri, *inner_uris)]
         with one_line_errors(folder_uri, "clean"):
             if paths[0] is None:

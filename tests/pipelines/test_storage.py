@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def test_local_uris_come_out_absolute(tmp_path: Path, monkeypatch: pytest.Monkey
     expected = [f"{tmp_path}/d/a.txt"]
     for uri in ("d", "./d/a.txt", f"file://{tmp_path}/d", "d/*"):
         assert [entry.uri for entry in STORAGE.list_files(uri)] == expected
+
+
+@pytest.mark.parametrize("uri", ["file://data/x", "file://localhost/x", "file://"])
+def test_a_file_uri_without_an_absolute_path_is_refused(uri: str):
+    with pytest.raises(UsageError, match=rf"^{uri}: file:// needs an absolute path, as in file:///data"):
+        STORAGE.list_files(uri)
 
 
 @pytest.mark.parametrize("what", ["nowhere", "empty", "*.txt"])
@@ -206,6 +213,15 @@ def test_sweep_removes_what_dead_writers_left_and_nothing_else(tmp_path: Path):
     assert STORAGE.names(str(tmp_path)) == sorted([alive, ".other.tmp", "shard2", "named", "unnamed"])
     assert [STORAGE.names(f"{tmp_path}/{folder}") for folder in ("named", "unnamed")] == [[], leftover]
     STORAGE.sweep(f"{tmp_path}/nowhere")
+
+
+def test_sweep_removes_what_writers_on_other_machines_left_a_day_ago(tmp_path: Path):
+    old, new = ".shard.elsewhere-7.1.0123abcd.tmp", ".shard.elsewhere-7.2.0123abcd.tmp"
+    write(tmp_path, old, new)
+    yesterday = time.time() - 86_500
+    os.utime(tmp_path / old, (yesterday, yesterday))
+    STORAGE.sweep(str(tmp_path))
+    assert STORAGE.names(str(tmp_path)) == [new]
 
 
 def test_delete_is_content_with_nothing_there(tmp_path: Path):
