@@ -71,12 +71,14 @@ class ParquetReader:
 def sorted_out(
     plan: Plan, file: CorpusFile, columns: Columns, batches: Iterator[tuple[int, pa.RecordBatch]]
 ) -> tuple[pa.Table, pa.Table]:
-    """Good rows and rejects; where the file's bytes cannot be decoded, the rows so far and one reject for the file."""
+    """Good rows and rejects; where bytes cannot be decoded, or a value not be converted to the plan's type, the rows so
+    far and one reject for the file."""
     good_batches: list[pa.RecordBatch] = []
     rejects: list[dict[str, object]] = []
     try:
         for row, batch in batches:
-            good, bad = _sort_out(plan, file, columns, row, batch)
+            with _damage_told():
+                good, bad = _sort_out(plan, file, columns, row, batch)
             good_batches.append(good)
             rejects += bad
     except BrokenStreamError as broken:
@@ -91,7 +93,7 @@ def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
 
 @contextmanager
 def _damage_told() -> Iterator[None]:
-    """Arrow raises these two for damaged bytes; all else it raises says nothing of the file."""
+    """Arrow raises these two for damaged bytes and values; all else it raises says nothing of the file."""
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:
