@@ -111,9 +111,7 @@ def _sort_out(
     # The first reason that a row meets stands: the later ones are entered with setdefault.
     _note(reasons, _mask(text.is_null()), "text is null")
     _note_invalid(reasons, text, "text")
-    arrays["id"] = (
-        generated_ids(file, arrays["row"]) if columns.id is None else _ids(reasons, batch.column(columns.id))
-    )
+    arrays["id"] = generated_ids(file, arrays["row"]) if columns.id is None else _ids(reasons, batch.column(columns.id))
     given = values_from_path(columns, file.uri)
     for name in kept_names(columns):
         own = name in batch.schema.names
