@@ -1,6 +1,7 @@
 """What a command is at, shown: a line that lives on a terminal, and a rare one in a log."""
 
 import io
+import threading
 from pathlib import Path
 from typing import TextIO
 
@@ -41,3 +42,14 @@ def test_a_terminal_shows_a_line_that_changes_in_place_and_goes():
     shown = shown_on_terminal(work)
     assert "reading the plan" in shown
     assert shown.rindex("\x1b[2K") > shown.rindex("7 of 9 shards")
+
+
+def test_work_that_stands_still_says_so(log, monkeypatch):
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(module, "STILL_SECONDS", 0.01)
+    said = threading.Event()
+    due = "7 shards · nothing new for 0 min"
+    monkeypatch.setattr(Console, "note", lambda self, line: said.set() if line == due else None)
+    with line_display(log, "reading") as show:
+        show("7 shards")
+        assert said.wait(timeout=30)
