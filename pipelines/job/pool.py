@@ -2,10 +2,10 @@
 
 import itertools
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
 from ray.data.block import BlockMetadata
@@ -24,6 +24,9 @@ from pipelines.job.worker import EmbedWorker
 # One task is encoded while another is read or written; two more wait at the worker, so that it is never idle.
 CALLS_AT_ONCE = 2
 TASKS_IN_FLIGHT = 4
+
+# Ray Data's executor stops after the step at hand.
+STOP_SECONDS = 60
 
 # A worker may die while it loads (a full machine, a lost node) without the job being at fault.
 MOST_DEATHS_WHILE_LOADING = 3
@@ -128,8 +131,22 @@ def _context() -> DataContext:
     return context
 
 
-def _as_they_come(dataset: Dataset) -> Iterator[pa.Table]:
-    yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)  # type: ignore[misc]
+def _as_they_come(dataset: Dataset) -> Iterator[object]:
+    """Something for each block, as it comes.
+
+    At the end, which may come before that of the tasks, none of Ray Data's threads is left: one that meets a Ray that
+    is shut down ends the whole process.
+    """
+    # Blocks themselves are not fetched, as `iter_batches` would, in threads that outlive it.
+    blocks = dataset.iter_internal_ref_bundles()
+    try:
+        for _ in blocks:
+            yield None
+    finally:
+        del blocks  # tells the executor to stop
+        for thread in threading.enumerate():
+            if thread.name.startswith("StreamingExecutor"):
+                thread.join(STOP_SECONDS)
 
 
 def _beside_the_driver() -> NodeAffinitySchedulingStrategy:

@@ -116,7 +116,7 @@ ELSEWHERE = [
     (["status", "{file}"], 2, f"status: {{file}}: {NO_OUTPUT}"),
     (["verify", "{corpus}"], 2, f"verify: {{corpus}}: {NO_OUTPUT}"),
     (["search", "{corpus}", "a"], 2, f"search: {{corpus}}: {NO_OUTPUT}"),
-    (["status", "nowhere://bucket"], 2, "status: nowhere://bucket/_encorpus/plan.parquet: Protocol not known: nowhere"),
+    (["status", "nowhere://bucket"], 2, "status: nowhere://bucket/_encorpus/job.json: Protocol not known: nowhere"),
     (["check", "{here}/nothing"], 2, "check: model {here}/nothing: no such folder"),
     (
         ["check", "{preprocessor}"],
