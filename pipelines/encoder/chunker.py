@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.encoder.chunk_bounds import chunk_bounds
-from pipelines.encoder.placed_tokens import PlacedTokens, placed_tokens
+from pipelines.encoder.placed_tokens import placed_tokens
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import ChunkPlaces, Chunks
 from pipelines.errors import UsageError
@@ -65,7 +65,8 @@ class Chunker:
         for text, placed in zip(texts, placed_tokens(texts, self._tokenizer.token_ids), strict=True):
             bounds = chunk_bounds(placed.tokens, self._room, self._overlap)
             chunks = (placed.ids[start:stop].tobytes() for start, stop in bounds.tolist())
-            start, end = _characters(text, placed, bounds)
+            # A document without a token is one chunk of all of it.
+            start, end = placed.characters(bounds) if len(placed.ids) else (np.array([0]), np.array([len(text)]))
             yield _Document(
                 row=np.fromiter((numbers.setdefault(ids, len(numbers)) for ids in chunks), np.int64, len(bounds)),
                 own=bounds[:, 1] - bounds[:, 0],
@@ -97,16 +98,6 @@ def _places(documents: Sequence[_Document]) -> ChunkPlaces:
         start=_joined([document.start for document in documents], np.int32),
         end=_joined([document.end for document in documents], np.int32),
     )
-
-
-def _characters(text: str, placed: PlacedTokens, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The characters that each chunk covers, from its first token's span to its last one's: int [c] each."""
-    if not len(placed.ids):
-        return np.array([0]), np.array([len(text)])
-    ends = np.cumsum(placed.tokens, dtype=np.int64)
-    first = np.searchsorted(ends, bounds[:, 0], "right")
-    last = np.searchsorted(ends, bounds[:, 1] - 1, "right")
-    return placed.start[first], placed.end[last]
 
 
 def _joined(arrays: Sequence[np.ndarray], dtype: type[np.generic]) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 A tokeniser of the encoder API gives ids and no places. So a document is cut into spans, the distinct spans of all
 documents are tokenised once, and their numbers of tokens place the document's own. That the spans together have the
-document's very tokens is checked for each document: the ids are always those of its whole text.
+document's very tokens is checked for each document: the ids are always those of its whole text, or of a very long one's
+parts, each tokenised as a whole.
 """
 
 import itertools
@@ -36,6 +37,20 @@ class PlacedTokens:
     end: np.ndarray
     tokens: np.ndarray
 
+    def characters(self, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The characters that some tokens cover: where they start and end, int64 [c] each.
+
+        bounds: int64 [c, 2], the first token and the one after the last, at least one. A bound inside a span, of which
+        nobody knows more, is taken to lie at its share of the span's tokens, rounded outward.
+        """
+        ends = np.cumsum(self.tokens, dtype=np.int64)
+        first = np.searchsorted(ends, bounds[:, 0], "right")
+        last = np.searchsorted(ends, bounds[:, 1] - 1, "right")
+        width, begins = (self.end - self.start).astype(np.int64), ends - self.tokens
+        before = width[first] * (bounds[:, 0] - begins[first]) // self.tokens[first]
+        behind = width[last] * (ends[last] - bounds[:, 1]) // self.tokens[last]
+        return self.start[first] + before, self.end[last] - behind
+
 
 def placed_tokens(texts: Sequence[str], token_ids: TokenIds) -> list[PlacedTokens]:
     """The tokens of each of n documents, texts that have a UTF-8 form."""
@@ -43,7 +58,7 @@ def placed_tokens(texts: Sequence[str], token_ids: TokenIds) -> list[PlacedToken
     placed = _place([part for some in parts for part in some], token_ids)
     placed.reverse()
     # Taken out one by one, so that a document is not held twice.
-    return [_joined(some, [placed.pop() for _ in some]) for some in parts]
+    return [_one_document(some, [placed.pop() for _ in some]) for some in parts]
 
 
 def parts_of(text: str) -> list[str]:
@@ -70,7 +85,7 @@ def _last_cut(text: str, start: int) -> int:
     return space.start() if space else len(text)
 
 
-def _joined(texts: Sequence[str], parts: Sequence[PlacedTokens]) -> PlacedTokens:
+def _one_document(texts: Sequence[str], parts: Sequence[PlacedTokens]) -> PlacedTokens:
     """The parts of one document as one."""
     if len(parts) == 1:
         return parts[0]

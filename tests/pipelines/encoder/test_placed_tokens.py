@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipelines.encoder import placed_tokens as module
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
-from pipelines.encoder.placed_tokens import SPAN_CUTS, parts_of, placed_tokens
+from pipelines.encoder.chunk_bounds import chunk_bounds
+from pipelines.encoder.placed_tokens import SPAN_CUTS, PlacedTokens, parts_of, placed_tokens
 from pipelines.encoder.tokenizer import Tokenizer
 
 NASTY = [
@@ -111,3 +112,23 @@ def test_the_tokens_are_those_of_the_whole_text_for_every_tokenizer(token_ids, t
     for text, placed in zip(texts, placed_tokens(texts, token_ids), strict=True):
         assert placed.ids.tolist() == token_ids([text])[0].tolist()
         assert placed.tokens.sum() == len(placed.ids)
+
+
+@given(characters=st.integers(1, 3000), tokens=st.integers(1, 3000), room=st.integers(1, 50), part=st.floats(0, 0.9))
+def test_chunks_of_one_endless_span_cover_it_and_each_has_its_share(characters, tokens, room, part):
+    placed = PlacedTokens(np.zeros(tokens, np.int32), *(np.array([n], np.int32) for n in (7, 7 + characters, tokens)))
+    bounds = chunk_bounds(placed.tokens, room, int(room * part))
+    start, end = placed.characters(bounds)
+    assert (start[0], end[-1]) == (7, 7 + characters)
+    assert np.all(start[1:] <= end[:-1])
+    assert np.all(np.diff(start) >= 0) and np.all(np.diff(end) >= 0)
+    share = np.ceil((bounds[:, 1] - bounds[:, 0]) * characters / tokens)
+    assert np.all(end - start <= share + 1)
+    assert np.all(end > start)
+
+
+def test_tokens_of_whole_spans_cover_the_spans():
+    (placed,) = placed_tokens(["it's a well-known fact."], pieces_after_spaces)
+    ends = np.cumsum(placed.tokens)
+    start, end = placed.characters(np.stack([[0, *ends[:-1]], ends], axis=1))
+    assert (start.tolist(), end.tolist()) == (placed.start.tolist(), placed.end.tolist())
