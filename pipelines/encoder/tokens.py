@@ -52,6 +52,11 @@ class ChunkPlaces:
         """Each document's chunks: the index of the first, and the one after that of the last."""
         return itertools.pairwise([*self.first.tolist(), len(self.number)])
 
+    def parts(self, texts: list[str]) -> Iterator[str]:
+        """The chunks' own parts of the n documents' texts, one after the other."""
+        cuts = zip(self.document.tolist(), self.start.tolist(), self.end.tolist(), strict=True)
+        return (texts[document][start:end] for document, start, end in cuts)
+
     def of(self, chosen: np.ndarray) -> "ChunkPlaces":
         """Those of the documents for which chosen, bool [n], is true."""
         chunks = chosen[self.document]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.encoder.stats import EncodeStats
-from pipelines.encoder.tokens import ChunkPlaces, Chunks
+from pipelines.encoder.tokens import Chunks
 from pipelines.job.sampling import Sample
 from pipelines.output.quantized import vector_bytes
 
@@ -64,7 +64,7 @@ def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | No
     lengths = tokens.lengths[tokens.row]
     chunked = tokens if isinstance(tokens, Chunks) else None
     chunks_per_row = len(lengths) / len(texts)
-    stats, seconds = _probe(_chunk_texts(texts, chunked.places) if chunked else texts, encoder)
+    stats, seconds = _probe(list(chunked.places.parts(texts)) if chunked else texts, encoder)
     vectors_per_row = 1 if chunked is None or chunked.pooled else chunks_per_row
     if encoder.resolved.pooling == "sequence":
         vectors_per_row *= float(lengths.mean())
@@ -90,12 +90,6 @@ def bars(lengths: np.ndarray) -> Iterator[Bar]:
     while least <= lengths.max():
         yield Bar(least, most, float(((lengths >= least) & (lengths <= most)).mean()))
         least, most = most + 1, 2 * most
-
-
-def _chunk_texts(texts: list[str], places: ChunkPlaces) -> list[str]:
-    """What the chunks cover, as texts of their own."""
-    cuts = zip(places.document.tolist(), places.start.tolist(), places.end.tolist(), strict=True)
-    return [texts[document][start:end] for document, start, end in cuts]
 
 
 def _in_turn(samples: Sequence[Sample]) -> Iterator[str]:

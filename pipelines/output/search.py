@@ -134,9 +134,7 @@ def _hits_of_shard(planned: Planned, output: Output, unit: Unit, places: list[_P
         )
 
 
-def _texts_from_input(
-    planned: Planned, output: Output, unit: Unit, table: pa.Table
-) -> pa.Array | pa.ChunkedArray | None:
+def _texts_from_input(planned: Planned, output: Output, unit: Unit, table: pa.Table) -> pa.ChunkedArray | None:
     """The texts of a shard's rows, by reading its slice again; None when the input is not what it was."""
     try:
         rows = next(input_rows(planned, planned.plan.files[unit.file], [unit], output.storage), None)

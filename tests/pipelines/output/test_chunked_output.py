@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.corpus.plan import Columns
 from pipelines.errors import EncorpusError
+from pipelines.output import chunk_columns
 from pipelines.output.check_sample import Sampling
 from pipelines.output.layout import Output
 from pipelines.output.manifest import load_manifest, write_manifest
@@ -27,6 +28,7 @@ from tests.pipelines.output.fake_job import (
     write_json_lines,
     write_parquet,
 )
+from tests.pipelines.output.fake_tokens import fake_chunks
 
 # Chunks of three words, of which one is repeated.
 CHUNK_TOKENS = 5
@@ -105,6 +107,22 @@ def test_kept_columns_are_the_documents_but_the_text_is_the_chunks_own(tmp_path)
     rows = pq.read_table(shard(job.output, FIRST)).to_pylist()
     assert [(row["key"], row["text"]) for row in rows] == [(f"key {name[-1]}", text) for name, _, text in CHUNKS]
     assert lines(job.output, with_input=True) == []
+
+
+@pytest.mark.parametrize("size", [1, 20, 1 << 28])
+def test_columns_that_repeat_more_than_an_arrow_array_holds_come_in_pieces(monkeypatch, size):
+    texts = ["one two three four five", "", "größer", "a b c d e f g"]
+    kept = pa.array([["x" * 9], None, [], ["y", "z"]])
+    documents = pa.table({"id": list("wxyz"), "text": pa.chunked_array([texts[:1], texts[1:]]), "kept": kept})
+    places = fake_chunks(texts, CHUNK_TOKENS, None).places
+    monkeypatch.setattr(chunk_columns, "PIECE_SIZE", size)
+    rows = chunk_columns.chunk_rows(documents, "text", places)
+    assert rows["text"].to_pylist() == ["one two three", "three four five", "", "größer", "a b c", "c d e", "e f g"]
+    assert rows["kept"].to_pylist() == [kept[document].as_py() for document in places.document]
+    assert rows["id"].to_pylist() == list("wwxyzzz")
+    assert (rows["text"].num_chunks > 1) == (size < 1 << 28)
+    empty = chunk_columns.chunk_rows(documents.slice(0, 0), "text", fake_chunks([], CHUNK_TOKENS, None).places)
+    assert (empty.num_rows, empty.schema) == (0, rows.schema)
 
 
 def test_a_pooled_document_is_a_row_with_all_its_tokens(tmp_path):
