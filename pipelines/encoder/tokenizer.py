@@ -109,14 +109,12 @@ class Tokenizer:
         return _packed([_numpy(self._pack_graph(np.concatenate(call), list(map(len, call)))) for call in calls])
 
     def _ids(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        tokens = self._preprocessor.tokenize(texts)
-        flat = tokens.merge_dims(1, -1) if tokens.ragged_rank > 1 else tokens
+        flat = _flat(self._preprocessor.tokenize(texts))
         return tf.cast(flat.flat_values, tf.int32), tf.cast(flat.row_lengths(), tf.int32)
 
     def _tokenize_and_pack(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
         tokens = self._preprocessor.tokenize(texts)
-        flat = tokens.merge_dims(1, -1) if tokens.ragged_rank > 1 else tokens
-        return (*self._pack(tokens), tf.cast(flat.row_lengths(), tf.int32))
+        return (*self._pack(tokens), tf.cast(_flat(tokens).row_lengths(), tf.int32))
 
     def _pack_rows(self, ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Packs ids in the form in which `.tokenize` gives them, which is the one that the packer surely takes."""
@@ -132,6 +130,11 @@ class Tokenizer:
 
 def _graph_of_texts(function: Callable) -> Any:
     return tf.function(function, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+
+
+def _flat(tokens: Any) -> Any:
+    """Ragged tokens [n, tokens], from these or from [n, words, pieces]."""
+    return tokens.merge_dims(1, -1) if tokens.ragged_rank > 1 else tokens
 
 
 def _numpy(tensors: Sequence[tf.Tensor]) -> list[np.ndarray]:

@@ -8,14 +8,14 @@ import pyarrow as pa
 from pipelines.corpus.changes import CHANGED, GONE, changes_since, with_looks
 from pipelines.corpus.inputs import list_inputs
 from pipelines.corpus.plan_types import CorpusFile, FileState, Unit
-from pipelines.corpus.rows import REJECT_SCHEMA, UnitRows
+from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, UsageError
 from pipelines.output.check_chunks import check_cover
 from pipelines.output.chunk_columns import chunk_rows, places_of
 from pipelines.output.input_rows import embedded_part, input_rows, rejected_by_encoder
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
-from pipelines.output.rejects import read_rejects
+from pipelines.output.rejects import rejects_of
 from pipelines.output.shard import read_columns, read_info
 from pipelines.output.violation import Violation
 from pipelines.pool_map import pool_map
@@ -81,7 +81,7 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
     try:
         info = read_info(output.storage, output.shard_uri(rows.unit))
         found = read_columns(output.storage, output.shard_uri(rows.unit), names)
-        rejects = _rejects(output, rows.unit) if info.rejects else REJECT_SCHEMA.empty_table()
+        rejects = rejects_of(output, rows.unit, there=info.rejects > 0)
     except EncorpusError as error:
         yield Violation(shard, str(error))
         return
@@ -93,10 +93,6 @@ def _compare(planned: Planned, output: Output, rows: UnitRows) -> Iterator[Viola
         yield Violation(shard, told)
     if told := _difference(rejects.filter(pa.array(~rejected_by_encoder(rejects))), rows.rejects):
         yield Violation(f"_encorpus/rejects/{shard}", told)
-
-
-def _rejects(output: Output, unit: Unit) -> pa.Table:
-    return read_rejects(output.storage, output.rejects_uri(unit))
 
 
 def _difference_of_rows(planned: Planned, found: pa.Table, embedded: pa.Table) -> str | None:

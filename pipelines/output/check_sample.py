@@ -9,14 +9,13 @@ import pyarrow as pa
 
 from pipelines.corpus.changes import change_of
 from pipelines.corpus.plan_types import Unit
-from pipelines.corpus.rows import REJECT_SCHEMA
 from pipelines.errors import EncorpusError
 from pipelines.output.chunk_columns import CHUNK_COLUMNS, places_of
 from pipelines.output.input_rows import embedded_part, input_rows
 from pipelines.output.layout import Output
 from pipelines.output.planned import Planned
 from pipelines.output.quantized import STORED, stored_width
-from pipelines.output.rejects import read_rejects
+from pipelines.output.rejects import rejects_of
 from pipelines.output.shard import read_columns, read_info
 from pipelines.output.vectors import Vectors, numbers_of_rows, vector_norms, vector_type, vectors_of
 from pipelines.output.violation import AGAIN, Violation
@@ -98,7 +97,7 @@ def check_sample(
                 continue
             for rows in input_rows(planned, file, units, output.storage):
                 del left[rows.unit]
-                due = embedded_part(rows, _rejects(output, rows.unit, rejected))
+                due = embedded_part(rows, rejects_of(output, rows.unit, there=rows.unit in rejected))
                 reports.append(_check_unit(planned, output, rows.unit, due, chosen[rows.unit], encode))
                 violations += reports[-1].violations
                 on_progress(len(reports), len(chosen))
@@ -106,12 +105,6 @@ def check_sample(
         except EncorpusError as error:
             violations.append(Violation(file.uri, str(error)))
     return SampleReport(sum(report.embedded for report in reports), tuple(violations))
-
-
-def _rejects(output: Output, unit: Unit, rejected: frozenset[Unit]) -> pa.Table:
-    if unit not in rejected:
-        return REJECT_SCHEMA.empty_table()
-    return read_rejects(output.storage, output.rejects_uri(unit))
 
 
 def _check_unit(

@@ -5,7 +5,10 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.corpus.plan_types import Unit
+from pipelines.corpus.rows import REJECT_SCHEMA
 from pipelines.errors import StorageError, arrow_message
+from pipelines.output.layout import Output
 from pipelines.storage import Storage
 
 # The one reason that reading does not find: the encoder does.
@@ -17,6 +20,11 @@ def rejects_bytes(rejects: pa.Table) -> bytes:
     sink = io.BytesIO()
     pq.write_table(rejects, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
+
+
+def rejects_of(output: Output, unit: Unit, there: bool) -> pa.Table:
+    """The rejects of a unit, as `read_rejects` gives them; none where its file is not there."""
+    return read_rejects(output.storage, output.rejects_uri(unit)) if there else REJECT_SCHEMA.empty_table()
 
 
 def read_rejects(storage: Storage, uri: str, columns: list[str] | None = None) -> pa.Table:
