@@ -62,7 +62,8 @@ def run_tasks(
     """
     units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
     in_flight = tasks_in_flight(len(tasks), size)
-    left = {unit.name for unit in units} | {task.name for task in tasks if not task.slices}
+    left = {unit.name: unit.name for unit in units}
+    left |= {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
     shared = [unit for unit in units if unit not in order.again]
     if shared and size.most > 1:
@@ -94,7 +95,7 @@ def run_tasks(
         # Once more at the end, since Ray leaves out some blocks of a task that it repeats.
         for _ in itertools.chain(_as_they_come(dataset), [None]):
             for record in ray.get(ledger.take.remote()):
-                left.discard(record.unit)
+                left.pop(record.unit, None)
                 if record.outcome is not Outcome.ENDED:
                     yield record
             if not left:
@@ -105,7 +106,7 @@ def run_tasks(
         raise EncorpusError(
             f"the pool of workers broke down: {reason}; run the same command again to resume"
         ) from error
-    for name in sorted(left):
+    for name in sorted(set(left.values())):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
 
 
