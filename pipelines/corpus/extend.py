@@ -29,9 +29,9 @@ def extend_plan(
     check_columns(columns)
     changes = with_looks(changes_since(plan, list_inputs(inputs, storage)), storage)
     _refuse_changes(plan, changes, with_shards)
-    again = _without_shards(plan, changes, with_shards)
+    replanned = _without_shards(plan, changes, with_shards)
     states = dict.fromkeys(changes.returned, FileState.CURRENT)
-    return _replanned(plan, again, changes.new, states, columns, storage)
+    return _replanned(plan, replanned, changes.new, states, columns, storage)
 
 
 def update_plan(
@@ -57,8 +57,8 @@ def update_plan(
         **dict.fromkeys(replaced, FileState.RETIRED),
     }
     listed = [entry for entry in entries.values() if entry.uri in added]
-    again = _without_shards(plan, changes, with_shards)
-    return _replanned(plan, again, listed, states, columns, storage), changes
+    replanned = _without_shards(plan, changes, with_shards)
+    return _replanned(plan, replanned, listed, states, columns, storage), changes
 
 
 def mend_plan(
@@ -125,7 +125,7 @@ def _readable_now(plan: Plan, files: Sequence[CorpusFile], columns: Columns, sto
 
 def _replanned(
     plan: Plan,
-    again: Mapping[int, FileEntry],
+    changed: Mapping[int, FileEntry],
     added: Sequence[FileEntry],
     states: Mapping[int, FileState],
     columns: Columns,
@@ -133,10 +133,10 @@ def _replanned(
 ) -> Plan:
     """The plan with some files planned anew under their numbers, some added at its end, and some in another state."""
     states = {number: state for number, state in states.items() if plan.files[number].state is not state}
-    if not again and not added and not states:
+    if not changed and not added and not states:
         return plan
     refuse_ids_of_text(added, columns)
-    due = {**again, **dict(enumerate(added, len(plan.files)))}
+    due = {**changed, **dict(enumerate(added, len(plan.files)))}
     surveys = survey_all(list(due.values()), columns, plan.shard_rows, storage)
     surveyed, _ = number_files(dict(zip(due, surveys, strict=True)), plan.schema, fixed=True)
     files = {file.number: file for file in (*plan.files, *surveyed)}

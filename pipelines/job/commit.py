@@ -22,12 +22,12 @@ def commit_unit(
     columns: Columns,
     embedded: EmbeddedRows,
     encoder: "TextEncoder",
-    again: bool = False,
+    replacing: bool = False,
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.
 
-    again: whether the unit may have a shard with other rows, which then makes way before its rejects change, so that
-    the two never disagree. Raises StorageError.
+    replacing: whether the unit may have a shard with other rows, which then makes way before its rejects change, so
+    that the two never disagree. Raises StorageError.
     """
     rows, dtype = embedded.rows, encoder.resolved.spec.dtype
     file, own = plan.files[rows.unit.file], rows.table.select(plan.schema.names)
@@ -60,7 +60,7 @@ def commit_unit(
             scale=stored.scale,
         ),
     )
-    if again:
+    if replacing:
         output.storage.delete(output.shard_uri(rows.unit))
         output.storage.settle(output.uri)
     rejects_uri = output.rejects_uri(rows.unit)

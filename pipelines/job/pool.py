@@ -65,7 +65,7 @@ def run_tasks(
     left = {unit.name: unit.name for unit in units}
     left |= {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
-    shared = [unit for unit in units if unit not in order.again]
+    shared = [unit for unit in units if unit not in order.replaced]
     if shared and size.most > 1:
         # No more than the pool has at least: these never end before the others, and would have it grow.
         tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.least)]

@@ -26,7 +26,7 @@ class Prepared:
     """A job that can start: its plan is written, and what is missing is known.
 
     plan_digest: of plan.parquet. changes: of the input, that an update took over. committed: how many units are there
-    and stay. again: those of the missing ones whose shards are to be replaced. retired: those there of retired files.
+    and stay. replaced: those of the missing ones whose shards make way. retired: those there of retired files.
     manifest: of the present plan, None where it has to be written.
     """
 
@@ -38,7 +38,7 @@ class Prepared:
     changes: Changes
     committed: int
     remaining: Remaining
-    again: frozenset[Unit]
+    replaced: frozenset[Unit]
     retired: tuple[Unit, ...]
     manifest: Manifest | None
 
@@ -65,15 +65,15 @@ def settle(found: Found) -> Prepared:
     return take_over(found, plan, changes)
 
 
-def take_over(found: Found, plan: Plan, changes: Changes, again: frozenset[Unit] = frozenset()) -> Prepared:
+def take_over(found: Found, plan: Plan, changes: Changes, replaced: frozenset[Unit] = frozenset()) -> Prepared:
     """Makes the output one of this plan: writes plan.parquet and job.json, and removes what killed runs left there.
 
-    Tells what is missing; the shards of the units in `again` do not count. Raises InputChangedError, with nothing
+    Tells what is missing; the shards of the units in `replaced` do not count. Raises InputChangedError, with nothing
     written, where that cannot be made any more, UsageError where the plan holds shards of the output itself,
     EncorpusError where another run makes the output its own.
     """
     output, manifest = found.output, found.manifest
-    committed = frozenset(units_of_plan(plan, found.shards)) - again
+    committed = frozenset(units_of_plan(plan, found.shards)) - replaced
     left = _missing(found, plan, committed)
     _refuse_what_cannot_be_made(found, plan, changes, left)
     data = plan_to_bytes(plan)
@@ -96,7 +96,7 @@ def take_over(found: Found, plan: Plan, changes: Changes, again: frozenset[Unit]
         changes=changes,
         committed=len(committed),
         remaining=left,
-        again=again,
+        replaced=replaced,
         retired=tuple(units_of_retired(plan, found.shards)),
         manifest=manifest if manifest is not None and manifest.plan == plan_digest(data) else None,
     )

@@ -33,7 +33,7 @@ class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
     plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail. again: the units whose shards are there already, and are to be replaced. load: gives a worker its encoder.
+    or fail. replaced: the units whose shards are there already, and make way. load: gives a worker its encoder.
     """
 
     encoder: EncoderSpec
@@ -44,7 +44,7 @@ class WorkOrder:
     storage: Storage
     on_bad_row: str
     threads: int | None
-    again: frozenset[Unit] = frozenset()
+    replaced: frozenset[Unit] = frozenset()
     load: Callable[["WorkOrder"], "TextEncoder"] = load_encoder
 
 
@@ -60,5 +60,5 @@ def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:
         storage=job.storage,
         on_bad_row=job.on_bad_row,
         threads=threads,
-        again=prepared.again,
+        replaced=prepared.replaced,
     )

@@ -191,8 +191,8 @@ class EmbedWorker:
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
         if not self._may_commit(rows.unit):
             return None
-        again = rows.unit in self._order.again
-        shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, again)
+        replacing = rows.unit in self._order.replaced
+        shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, replacing)
         return Record(
             unit=rows.unit.name,
             outcome=Outcome.DONE,

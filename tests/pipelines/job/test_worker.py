@@ -73,7 +73,7 @@ def test_a_unit_to_be_made_again_is_so_once_though_its_shard_is_there_and_a_work
     before = shard.stat().st_mtime_ns
     ledger = UnitLedger()
     ledger.begin(unit.name, "a worker that dies")
-    worker = worker_of(prepared, ledger, again=frozenset([unit]))
+    worker = worker_of(prepared, ledger, replaced=frozenset([unit]))
     (made,) = records(worker, task)
     assert (made.outcome, made.stats.texts) == (Outcome.DONE, 20)
     assert (after := shard.stat().st_mtime_ns) != before

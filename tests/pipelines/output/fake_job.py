@@ -76,7 +76,7 @@ class FakeJob:
         for done, rows in enumerate(self._missing_rows(prepared)):
             if done == most:
                 return prepared.plan
-            self.commit(prepared.plan, rows, rows.unit in prepared.again)
+            self.commit(prepared.plan, rows, rows.unit in prepared.replaced)
         finish(prepared)
         return prepared.plan
 

@@ -115,7 +115,7 @@ class FollowingOutput(RuleBasedStateMachine):
     def make_again(self) -> None:
         due = due_again(self.job.found())
         if due is not None:
-            self.made_again |= due.prepared.again
+            self.made_again |= due.prepared.replaced
             self.job.work(due.prepared)
 
     def until_the_crash(self, left: int | None, run: Callable[[], object]) -> None:
