@@ -63,6 +63,13 @@ class AdaptiveFunction:
         """The shapes (rows, length) that XLA has compiled so far."""
         return frozenset(self._compiled)
 
+    def warm(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> None:
+        """Compiles the shape of these inputs now, if XLA can and that shape is not there."""
+        inputs = word_ids, mask, type_ids
+        shape = word_ids.shape[0], word_ids.shape[1]
+        if not self._off and shape not in self._compiled:
+            self._compile(shape, inputs, np.asarray(self._graph(*inputs)))
+
     def __call__(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray, full: bool) -> np.ndarray:
         """The function's value. full: whether this is the shape's full batch, the only kind worth compiling."""
         shape = word_ids.shape[0], word_ids.shape[1]

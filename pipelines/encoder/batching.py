@@ -38,6 +38,18 @@ def full_batch_rows(length: int, token_budget: int) -> int:
     return max(1, token_budget // length)
 
 
+def closed_rows(rows: int, length: int, token_budget: int) -> int:
+    """The least row count of a closed set that holds so many rows, at most those of a full batch: 1, 4, 16, … or full.
+
+    >>> [closed_rows(rows, 128, 512) for rows in (1, 2, 4)], closed_rows(5, 8, 512)
+    ([1, 4, 4], 16)
+    """
+    count = 1
+    while count < rows:
+        count *= 4
+    return min(count, full_batch_rows(length, token_budget))
+
+
 def cut_batches(lengths: np.ndarray, ladder: tuple[int, ...], token_budget: int) -> list[Batch]:
     """Cuts rows of the given lengths (int [n], each at most the top rung) into batches, longest rows first.
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
-from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, length_ladder
 from pipelines.encoder.chunk_mean import mean_of_chunks
 from pipelines.encoder.chunker import Chunker
 from pipelines.encoder.device import prepare_tensorflow
@@ -64,6 +64,8 @@ class TextEncoder:
 
     `encode` and `tokenize` cut a text that is longer than a chunk; `tokenize_documents` makes chunks where the spec
     asks for them.
+
+    ladder: the lengths that batches are padded to, rising. token_budget: positions of a batch, padding included.
     """
 
     def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
@@ -72,10 +74,10 @@ class TextEncoder:
         self.tokenize = tokenizer
         spec = resolved.spec
         self._chunker = Chunker(tokenizer, spec.chunk_overlap, bool(spec.chunk_pool)) if spec.chunk_tokens else None
-        self._token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
+        self.token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
         precision = spec.precision
         fixed = encoder.fixed_length
-        self._ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
+        self.ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
         self._flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
         self._batch = (
             self._encode_batch
@@ -114,7 +116,7 @@ class TextEncoder:
 
     def facts(self) -> EncoderFacts:
         """What this encoder is, for people."""
-        encoder, longest = self._encoder, self._ladder[-1]
+        encoder, longest = self._encoder, self.ladder[-1]
         weights = [variable.shape.num_elements() or 0 for variable in getattr(encoder.module, "variables", [])]
         return EncoderFacts(
             generation=encoder.generation,
@@ -176,8 +178,8 @@ class TextEncoder:
         dtype = "float32" if pooled else self.resolved.spec.encoded_dtype
         vectors = np.empty((0 if sequence else distinct, self.dimension), dtype)
         padded = flop = 0
-        for batch in cut_batches(tokens.lengths, self._ladder, self._token_budget):
-            full = len(batch.rows) == full_batch_rows(batch.length, self._token_budget)
+        for batch in cut_batches(tokens.lengths, self.ladder, self.token_budget):
+            full = len(batch.rows) == full_batch_rows(batch.length, self.token_budget)
             given = (
                 _columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)
             )
@@ -203,6 +205,24 @@ class TextEncoder:
             means = mean_of_chunks(vectors[tokens.row], pooled, self.resolved.normalize)
             return Encoded(means.astype(self.resolved.spec.encoded_dtype), stats)
         return Encoded([states[row] for row in tokens.row] if sequence else vectors[tokens.row], stats)
+
+    def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
+        """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or
+        [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
+        rows, length = word_ids.shape
+        # A row that is there already, since one without a token may have no finite vector.
+        more = closed_rows(rows, length, self.token_budget) - rows
+        padded = (np.concatenate([array, array[:1].repeat(more, axis=0)]) for array in (word_ids, mask, type_ids))
+        value = self._vectors(*padded, full=True)[:rows]
+        with np.errstate(over="ignore"):
+            return value.astype(self.resolved.spec.encoded_dtype)
+
+    def warm(self) -> None:
+        """Compiles the shapes of full batches and of single rows, so that no caller of `encode_batch` waits for it."""
+        for length in self.ladder:
+            for rows in {1, full_batch_rows(length, self.token_budget)}:
+                ones = np.ones((rows, length), np.int32)
+                self._vectors.warm(ones, ones, np.zeros_like(ones))
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
         """Windows of tokens; the next window is tokenised while the caller encodes this one."""
