@@ -68,7 +68,7 @@ class AdaptiveFunction:
         inputs = word_ids, mask, type_ids
         shape = word_ids.shape[0], word_ids.shape[1]
         if not self._off and shape not in self._compiled:
-            self._compile(shape, inputs, np.asarray(self._graph(*inputs)))
+            self._compile(shape, inputs, self._run_graph(shape, inputs))
 
     def __call__(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray, full: bool) -> np.ndarray:
         """The function's value. full: whether this is the shape's full batch, the only kind worth compiling."""
@@ -84,11 +84,15 @@ class AdaptiveFunction:
                 log.warning("XLA fails at shape %s; it runs as a graph: %s", shape, str(error)[:300])
                 del self._compiled[shape]
                 self._off = True
-        value, seconds = self._timed(self._graph, inputs)
-        cost.graph_seconds += seconds
-        cost.graph_calls += 1
+        value = self._run_graph(shape, inputs)
         if not self._off and cost.graph_seconds * self._saving >= self._compile_seconds:
             self._compile(shape, inputs, value)
+        return value
+
+    def _run_graph(self, shape: tuple[int, int], inputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        value, seconds = self._timed(self._graph, inputs)
+        self._costs[shape].graph_seconds += seconds
+        self._costs[shape].graph_calls += 1
         return value
 
     def _run_compiled(self, shape: tuple[int, int], inputs: tuple[np.ndarray, ...], cost: _ShapeCost) -> np.ndarray:

@@ -117,3 +117,12 @@ def test_compiled_values_may_differ_by_a_ten_thousandth_of_the_largest(offset, k
     for _ in range(10):
         function(*[np.ones((1, 8), np.int32)] * 3, full=True)
     assert len(function.compiled_shapes) == kept
+
+
+def test_a_warm_shape_is_compiled_before_it_is_asked_for():
+    machine = Machine()
+    batch = np.ones(SHAPE, np.int32)
+    machine.function.warm(batch, batch, batch)
+    machine.function.warm(batch, batch, batch)
+    machine.run(10)
+    assert (machine.compilations, machine.graph_calls) == (1, 1)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.encoder.batching import cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, length_ladder
 
 BUDGET = 512
 row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))
@@ -52,3 +52,11 @@ def test_batches_keep_within_the_token_budget(lengths):
 def test_a_row_over_the_budget_is_a_batch_of_its_own():
     batches = cut_batches(np.array([600, 600]), (600,), BUDGET)
     assert [len(batch.rows) for batch in batches] == [1, 1]
+
+
+@given(st.integers(1, 64), st.sampled_from(length_ladder(128)))
+def test_row_counts_come_from_a_small_closed_set(rows, length):
+    full = full_batch_rows(length, 512)
+    closed = closed_rows(min(rows, full), length, 512)
+    assert min(rows, full) <= closed <= full
+    assert closed in {1, 4, 16, 64, full}

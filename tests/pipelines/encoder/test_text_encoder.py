@@ -125,6 +125,14 @@ def test_compiled_vectors_equal_the_snippet_and_no_shape_is_compiled_twice(tiny_
     assert encoder.compiled_shapes == warm
 
 
+def test_batches_that_the_caller_cuts_have_the_same_vectors(mean_encoder, snippet):
+    tokens = mean_encoder.tokenize(HOSTILE[-2:])
+    length = next(rung for rung in mean_encoder.ladder if rung >= tokens.word_ids.shape[1])
+    filled = ((0, 0), (0, length - tokens.word_ids.shape[1]))
+    batch = [np.pad(array, filled) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)]
+    assert_equal(mean_encoder.encode_batch(*batch)[tokens.row], snippet(HOSTILE[-2:], "mean"))
+
+
 def test_windows_of_texts_keep_their_order(mean_encoder, snippet, monkeypatch):
     monkeypatch.setattr(text_encoder, "WINDOW_TEXTS", 3)
     texts = [f"file {n}" for n in range(10)]

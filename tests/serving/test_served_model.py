@@ -1,0 +1,46 @@
+"""A served model over a real encoder: people and a batch job get the vectors that `embed` writes."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.encoder.text_encoder import TextEncoder
+from serving.lanes import Lane
+from serving.openai_api import EmbeddingRequest
+from serving.served_model import ServedModel
+from tests.tiny_model import WORDS
+
+TEXTS = [" ".join(WORDS[(row * step) % len(WORDS)] for step in range(1, 2 + row % 25)) for row in range(200)]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", max_tokens=32), threads=1)
+    model = ServedModel("tiny", encoder, most_waiting=1 << 20, batch_floor=0.1, deadline_seconds=300)
+    yield model
+    model.lanes.stop()
+
+
+def served(model: ServedModel, texts: list[str]) -> np.ndarray:
+    return asyncio.run(model.embed(EmbeddingRequest("tiny", tuple(texts)))).vectors
+
+
+def test_vectors_of_both_lanes_are_those_of_the_encoder_alone(model):
+    batch = model.lanes.submit(Lane.BATCH, tokens := model.encoder.tokenize(TEXTS))
+    with ThreadPoolExecutor(8) as people:
+        online = list(people.map(lambda start: served(model, TEXTS[start : start + 5]), range(0, len(TEXTS), 5)))
+    expected = model.encoder.encode(TEXTS)
+    np.testing.assert_allclose(np.concatenate(online), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(np.stack(batch.result())[tokens.row], expected, rtol=0, atol=1e-4)
+
+
+def test_a_warm_model_compiles_nothing_for_single_texts(model):
+    model.encoder.warm()
+    before = model.encoder.compiled_shapes
+    for text in TEXTS[:20]:
+        served(model, [text])
+    assert model.encoder.compiled_shapes == before
+    assert {(1, length) for length in model.encoder.ladder} <= before
