@@ -77,8 +77,7 @@ def sorted_out(
     rejects: list[dict[str, object]] = []
     try:
         for row, batch in batches:
-            with _damage_told():
-                good, bad = _sort_out(plan, file, columns, row, batch)
+            good, bad = _sort_out(plan, file, columns, row, batch)
             good_batches.append(good)
             rejects += bad
     except BrokenStreamError as broken:
@@ -202,7 +201,9 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    return column if column.type == kind else column.cast(kind)
+    """Raises BrokenStreamError where a value is none of the column's own type, such as a decimal of too many digits."""
+    with _damage_told():
+        return column if column.type == kind else column.cast(kind)
 
 
 def _shown(value: pa.Scalar) -> str | None:
