@@ -58,8 +58,6 @@ class History:
     def add(self, record: Record) -> None:
         """Folds the record of a unit that came to its end, each unit once."""
         if not self.totals.add(record):
-            # Which of two workers' shards is there, its footer tells.
-            self.shards.pop(record.unit, None)
             return
         self._last = self.totals.snapshot()
         self._note_time(record)

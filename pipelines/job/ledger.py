@@ -1,8 +1,8 @@
 """What every unit of a running job is up to: who has it, how many workers died of it, what came of it.
 
 Ray restarts a dead worker and repeats its tasks without end. The ledger lives outside the workers, in an actor beside
-the driver. A worker may hold two units when it dies, and only one of them is to blame: a unit that was in a worker
-when it died runs alone from then on, so that the third death is surely its own.
+the driver; a worker that starts says so, and whatever it had in hand before, it died with. It may have held two units
+then, and only one of them is to blame: such a unit runs alone from then on, so that the third death is surely its own.
 
 A worker with nothing left to do asks for a late unit, one that has taken far longer than others, or that waits at a
 worker which does not come to it, and does it too. Of the workers with one unit, the one that holds the claim commits.
@@ -34,8 +34,12 @@ MOST_COPIES = 3
 # A commit that takes longer is taken for dead.
 CLAIM_SECONDS = 600.0
 
-# The driver is woken no more often: each time costs Ray some 25 ms.
-WAKE_SECONDS = 0.1
+
+class Holder(NamedTuple):
+    """Who has a unit. worker: a name that it keeps when it is restarted."""
+
+    worker: str
+    thread: int
 
 
 class Begun(NamedTuple):
@@ -63,27 +67,28 @@ class Claim(Enum):
 class Ledger(Protocol):
     """The ledger, near or far."""
 
-    def begin(self, name: str, worker: str, alone: bool = False) -> Begun:
-        """Notes that the worker has it. One of what workers died of is not noted unless it is `alone`."""
+    def arrive(self, worker: str) -> None:
+        """A worker starts, perhaps not for the first time."""
         ...
 
-    def claim(self, name: str, worker: str) -> Claim:
+    def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
+        """Notes who has it. One of what workers died of is not noted unless it is `alone`."""
+        ...
+
+    def claim(self, name: str, holder: Holder) -> Claim:
         """Asks to be the one that commits the unit."""
         ...
 
-    def end(self, name: str, worker: str, record: Record | None = None) -> bool:
-        """The worker came to an end with it, and did not die. record: what the driver is to know of it.
-
-        Gives whether the driver is to be woken, since there are records for it.
-        """
+    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
+        """The holder came to an end with it, and did not die. record: what the driver is to know of it."""
         ...
 
     def tell(self, record: Record) -> None:
         """What the driver is to know of something else than a unit."""
         ...
 
-    def late(self, worker: str, idle: float) -> Copy | None:
-        """A late unit, for a worker that has none. idle: seconds that the worker has waited for it."""
+    def late(self, holder: Holder, idle: float) -> Copy | None:
+        """A late unit, for a worker that has none. idle: seconds that the holder has waited for it."""
         ...
 
     def unfinished(self) -> bool:
@@ -92,7 +97,7 @@ class Ledger(Protocol):
 
 
 class _Attempt(NamedTuple):
-    """A worker has something since then. copy: whether the ledger gave it out."""
+    """Somebody has something since then. copy: whether the ledger gave it out."""
 
     since: float
     copy: bool
@@ -100,7 +105,7 @@ class _Attempt(NamedTuple):
 
 class _Held(NamedTuple):
     since: float
-    worker: str
+    holder: Holder
 
 
 class UnitLedger:
@@ -118,66 +123,64 @@ class UnitLedger:
         self._unfinished = {unit.name: unit for unit in units}
         self._late_seconds = late_seconds
         self._clock = clock
-        # In each, the workers that have it: few, since only what is in hand is here.
-        self._attempts: dict[str, dict[str, _Attempt]] = {}
+        # Few, since only what is in hand is here.
+        self._attempts: dict[str, dict[Holder, _Attempt]] = {}
         self._deaths: Counter[str] = Counter()
         self._claims: dict[str, _Held] = {}
         self._done: set[str] = set()
         self._copies: Counter[str] = Counter()
         self._seconds: deque[float] = deque(maxlen=LIKE)
         self._records: list[Record] = []
-        self._woken = float("-inf")
 
-    def begin(self, name: str, worker: str, alone: bool = False) -> Begun:
+    def arrive(self, worker: str) -> None:
+        """As Ledger.arrive."""
+        for name, attempts in list(self._attempts.items()):
+            for holder in [holder for holder in attempts if holder.worker == worker]:
+                self._deaths[name] += 1
+                # Another one may be asked in its place; deaths are counted, too.
+                self._copies[name] -= attempts[holder].copy
+                self._let_go(name, holder)
+
+    def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
-        attempts = self._attempts.setdefault(name, {})
-        if worker not in attempts:
-            self._bury(name, attempts)
-        deaths, done = self._deaths[name], name in self._done
+        deaths = self._deaths[name]
         if alone or not deaths:
-            attempts.setdefault(worker, _Attempt(self._clock(), copy=False))
-        return Begun(deaths, done)
+            attempts = self._attempts.setdefault(name, {})
+            attempts.setdefault(holder, _Attempt(self._clock(), copy=False))
+        return Begun(deaths, name in self._done)
 
-    def _bury(self, name: str, attempts: dict[str, _Attempt]) -> None:
-        """Takes note of a death: Ray gives a task to another worker only then, and copies are given out here."""
-        for worker in [worker for worker, attempt in attempts.items() if not attempt.copy]:
-            del attempts[worker]
-            self._deaths[name] += 1
-            self._release(name, worker)
-
-    def claim(self, name: str, worker: str) -> Claim:
+    def claim(self, name: str, holder: Holder) -> Claim:
         """As Ledger.claim."""
         if name in self._done:
             return Claim.DONE
         held = self._claims.get(name)
-        if held and held.worker != worker and self._clock() - held.since <= CLAIM_SECONDS:
+        if held and held.holder != holder and self._clock() - held.since <= CLAIM_SECONDS:
             return Claim.ANOTHERS
-        self._claims[name] = _Held(self._clock(), worker)
+        self._claims[name] = _Held(self._clock(), holder)
         return Claim.MINE
 
-    def _release(self, name: str, worker: str) -> None:
-        held = self._claims.get(name)
-        if held and held.worker == worker:
-            del self._claims[name]
-
-    def end(self, name: str, worker: str, record: Record | None = None) -> bool:
+    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
         """As Ledger.end."""
-        attempts = self._attempts.get(name, {})
-        attempt = attempts.pop(worker, None)
-        if not attempts:
-            self._attempts.pop(name, None)
-        self._release(name, worker)
-        if record is not None:
-            self._enter(name, record, attempt)
-        return self._wake()
-
-    def _enter(self, name: str, record: Record, attempt: _Attempt | None) -> None:
+        attempt = self._let_go(name, holder)
+        if record is None or name in self._done:
+            return
         if record.outcome is Outcome.DONE:
             self._done.add(name)
             if attempt and name in self._unfinished:
                 self._seconds.append(self._clock() - attempt.since)
         self._unfinished.pop(name, None)
         self._records.append(record)
+
+    def _let_go(self, name: str, holder: Holder) -> _Attempt | None:
+        """Forgets an attempt, and its claim."""
+        attempts = self._attempts.get(name, {})
+        attempt = attempts.pop(holder, None)
+        if not attempts:
+            self._attempts.pop(name, None)
+        held = self._claims.get(name)
+        if held and held.holder == holder:
+            del self._claims[name]
+        return attempt
 
     def tell(self, record: Record) -> None:
         """As Ledger.tell."""
@@ -188,22 +191,16 @@ class UnitLedger:
         records, self._records = self._records, []
         return records
 
-    def _wake(self) -> bool:
-        due = bool(self._records) and self._clock() - self._woken >= WAKE_SECONDS
-        if due:
-            self._woken = self._clock()
-        return due
-
-    def late(self, worker: str, idle: float) -> Copy | None:
+    def late(self, holder: Holder, idle: float) -> Copy | None:
         """As Ledger.late."""
-        if any(worker in attempts for attempts in self._attempts.values()):
+        if any(other.worker == holder.worker for attempts in self._attempts.values() for other in attempts):
             return None
         patience = max(self._late_seconds, LATE_FACTOR * statistics.median(self._seconds or [0.0]))
         # From the end: its own worker comes to the first ones next.
         for unit in reversed(self._unfinished.values()):
             if self._copies[unit.name] < MOST_COPIES and self._waited(unit.name, idle) > patience:
                 self._copies[unit.name] += 1
-                self._attempts.setdefault(unit.name, {})[worker] = _Attempt(self._clock(), copy=True)
+                self._attempts.setdefault(unit.name, {})[holder] = _Attempt(self._clock(), copy=True)
                 return Copy(unit, last=self._copies[unit.name] == MOST_COPIES)
         return None
 
@@ -218,30 +215,34 @@ class UnitLedger:
 
 
 class RemoteLedger:
-    """The ledger, kept by a UnitLedger that is a Ray actor."""
+    """The ledger, kept by a UnitLedger that is a Ray actor. Each call is back only when it is done."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def begin(self, name: str, worker: str, alone: bool = False) -> Begun:
-        """As Ledger.begin; back only when it is noted."""
-        return _answer(self._actor.begin.remote(name, worker, alone))
+    def arrive(self, worker: str) -> None:
+        """As Ledger.arrive."""
+        _answer(self._actor.arrive.remote(worker))
 
-    def claim(self, name: str, worker: str) -> Claim:
+    def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
+        """As Ledger.begin."""
+        return _answer(self._actor.begin.remote(name, holder, alone))
+
+    def claim(self, name: str, holder: Holder) -> Claim:
         """As Ledger.claim."""
-        return _answer(self._actor.claim.remote(name, worker))
+        return _answer(self._actor.claim.remote(name, holder))
 
-    def end(self, name: str, worker: str, record: Record | None = None) -> bool:
+    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
         """As Ledger.end."""
-        return _answer(self._actor.end.remote(name, worker, record))
+        _answer(self._actor.end.remote(name, holder, record))
 
     def tell(self, record: Record) -> None:
-        """As Ledger.tell; back only when it is noted."""
+        """As Ledger.tell."""
         _answer(self._actor.tell.remote(record))
 
-    def late(self, worker: str, idle: float) -> Copy | None:
+    def late(self, holder: Holder, idle: float) -> Copy | None:
         """As Ledger.late."""
-        return _answer(self._actor.late.remote(worker, idle))
+        return _answer(self._actor.late.remote(holder, idle))
 
     def unfinished(self) -> bool:
         """As Ledger.unfinished."""

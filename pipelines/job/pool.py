@@ -1,13 +1,15 @@
 """Tasks go through a Ray Data pool of workers, and their records come back through the ledger as they are made."""
 
-import itertools
 import math
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
+from ray.data._internal.execution.execution_callback import ExecutionCallback
 from ray.data.block import BlockMetadata
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -25,7 +27,8 @@ from pipelines.job.worker import EmbedWorker
 CALLS_AT_ONCE = 2
 TASKS_IN_FLIGHT = 4
 
-# Ray Data's executor stops after the step at hand.
+# How often the driver takes records, and how long Ray Data's executor may need for the step at hand.
+TAKE_SECONDS = 0.25
 STOP_SECONDS = 60
 
 # A worker may die while it loads (a full machine, a lost node) without the job being at fault.
@@ -50,13 +53,25 @@ class TaskSource(Datasource):
         return [_read_task(task) for task in self._tasks]
 
 
+class _StoppedError(Exception):
+    """The driver has all records."""
+
+
+class _Stop(threading.Event):
+    """Is set in the driver. Ray Data's context takes a copy along to the workers, where nobody asks for it."""
+
+    def __reduce__(self) -> tuple[type["_Stop"], tuple[()]]:
+        return _Stop, ()
+
+
 def run_tasks(
     tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
 ) -> Iterator[Record]:
     """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
 
-    A unit that is late is given to a second worker, so it may have two records. The end is when all units have one,
-    and all stripes are read, whatever a stuck worker still holds. late_seconds: as in UnitLedger.
+    A unit that is late is given to others, so it may have several records. The end is when all units have one, and all
+    stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
+    `order.replaced` are for their own worker alone, and waited for. late_seconds: as in UnitLedger.
 
     Raises EncorpusError when the pool itself breaks down, or the ledger, not for a unit's failure.
     """
@@ -74,7 +89,8 @@ def run_tasks(
     ledger = ledger.remote(shared, late_seconds)
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
-    with DataContext.current(_context()):
+    stop = _Stop()
+    with DataContext.current(_context(stop)):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
@@ -91,15 +107,17 @@ def run_tasks(
             ),
         )
     try:
-        # What a block holds says nothing: it comes when there are records to take, or a task has ended.
-        # Once more at the end, since Ray leaves out some blocks of a task that it repeats.
-        for _ in itertools.chain(_as_they_come(dataset), [None]):
-            for record in ray.get(ledger.take.remote()):
-                left.pop(record.unit, None)
-                if record.outcome is not Outcome.ENDED:
-                    yield record
-            if not left:
-                return
+        with _running(dataset, stop) as pool:
+            ended = False
+            while left and not ended:
+                # Before they are taken: what was told before the end is taken after it.
+                ended = pool.done() or bool(wait([pool], TAKE_SECONDS).done)
+                for record in ray.get(ledger.take.remote()):
+                    left.pop(record.unit, None)
+                    if record.outcome is not Outcome.ENDED:
+                        yield record
+            if left:
+                pool.result()
     except RayError as error:
         cause = getattr(error, "cause", None) or error
         reason = f"{type(cause).__name__}: {first_line(cause)}"
@@ -119,35 +137,54 @@ def tasks_in_flight(tasks: int, size: PoolSize) -> int:
     return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
 
 
-def _context() -> DataContext:
+def _context(stop: _Stop) -> DataContext:
     """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # Each block leaves the worker at once, to wake the driver.
-    context.target_max_block_size = 1
+    context.custom_execution_callback_classes = [_stop_when_told(stop)]
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
     return context
 
 
-def _as_they_come(dataset: Dataset) -> Iterator[object]:
-    """Something for each block, as it comes.
+@contextmanager
+def _running(dataset: Dataset, stop: _Stop) -> Iterator[Future[None]]:
+    """Runs the tasks in a thread, and gives the future of their end.
 
     At the end, which may come before that of the tasks, none of Ray Data's threads is left: one that meets a Ray that
     is shut down ends the whole process.
     """
-    # Blocks themselves are not fetched, as `iter_batches` would, in threads that outlive it.
-    blocks = dataset.iter_internal_ref_bundles()
+    end: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            # Blocks themselves are not fetched, as `iter_batches` would, in threads that outlive it.
+            for _ in dataset.iter_internal_ref_bundles():
+                pass
+            end.set_result(None)
+        except Exception as error:
+            end.set_exception(error)
+
+    thread = threading.Thread(target=run, name="pool", daemon=True)
+    thread.start()
     try:
-        for _ in blocks:
-            yield None
+        yield end
     finally:
-        del blocks  # tells the executor to stop
-        for thread in threading.enumerate():
-            if thread.name.startswith("StreamingExecutor"):
-                thread.join(STOP_SECONDS)
+        stop.set()
+        thread.join(STOP_SECONDS)
+
+
+def _stop_when_told(stop: _Stop) -> type[ExecutionCallback]:
+    """What Ray Data's executor asks at each of its steps, several times a second."""
+
+    class StopWhenTold(ExecutionCallback):
+        def on_execution_step(self, executor: Any) -> None:
+            if stop.is_set():
+                raise _StoppedError
+
+    return StopWhenTold
 
 
 def _beside_the_driver() -> NodeAffinitySchedulingStrategy:

@@ -16,7 +16,7 @@ from pipelines.job.job import Job
 from pipelines.output.job_file import job_to_bytes
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest
-from pipelines.output.other_runs import replace_known
+from pipelines.output.other_runs import refuse_new_shards, replace_known
 from pipelines.output.planned import units_of_plan, units_of_retired
 from pipelines.output.remaining import Remaining, remaining
 
@@ -82,9 +82,12 @@ def take_over(found: Found, plan: Plan, changes: Changes, replaced: frozenset[Un
         data = plan_to_bytes(plan := replace(plan, revision=plan.revision + 1))
     if data != found.plan_bytes:
         _refuse_own_shards(output, plan)
-    replace_known(output.storage, output.plan_uri, found.plan_bytes, data)
+        if found.plan_bytes is not None and not found.shards:
+            refuse_new_shards(output)  # of a run at work with the plan that would be replaced
+    twin = replace_known(output.storage, output.plan_uri, found.plan_bytes, data)
     replace_known(output.storage, output.job_uri, found.job_bytes, job_to_bytes(found.job_file))
-    if not left.nothing:
+    # Of a run of the same command that is at work, nothing is removed.
+    if not left.nothing and not twin:
         before = found.planned.plan if found.planned else None
         _clean(found, plan, plan if data == found.plan_bytes else before)
     return Prepared(

@@ -24,7 +24,7 @@ from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
-from pipelines.job.ledger import MOST_DEATHS, Begun, Claim, Copy, Ledger
+from pipelines.job.ledger import MOST_DEATHS, Begun, Claim, Copy, Holder, Ledger
 from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task, tasks_of
@@ -43,17 +43,22 @@ class DeadlyError(EncorpusError):
     """Too many workers died of it."""
 
 
+class OtherPlanError(EncorpusError):
+    """The output is another run's by now."""
+
+
 class EmbedWorker:
     """Loads once and serves tasks until the end."""
 
     def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
         self._order = order
         self._ledger = ledger
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = _name_in_ledger()
         self._turns = Turns()
         self._encoding = threading.Lock()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
+        ledger.arrive(self._name)
         try:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
@@ -62,50 +67,51 @@ class EmbedWorker:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
             self._broken = Record("", outcome, _told(error))
 
-    def __call__(self, table: pa.Table) -> Iterator[pa.Table]:
-        """Does the table's tasks and tells the ledger what comes of them. Gives the table back when they are done, and
-        before whenever the driver is to be woken."""
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Does the table's tasks, tells the ledger what comes of them, and gives the table back."""
         if self._broken:
             self._ledger.tell(self._broken)
         else:
             for task in tasks_of(table):
-                for wake in self._do(task):
-                    if wake:
-                        yield table
-        yield table
+                self._do(task)
+        return table
 
-    def _do(self, task: Task) -> Iterator[bool]:
-        """Does a task; after each unit, says whether the driver is to be woken. When a worker dies, Ray repeats its
-        tasks from their beginning."""
+    def _do(self, task: Task) -> None:
+        """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
         if task.file is None:
-            return self._late_units()
-        try:
-            self._plan = self._load_plan()
-        except Exception as error:
-            self._ledger.tell(Record("", Outcome.FATAL, _told(error)))
-            return iter(())
+            self._do_late_units()
+            return
         file = self._plan.files[task.file]
-        return self._stream(file, task) if file.streamed else self._run(file, task.slices)
+        if file.streamed:
+            self._stream(file, task)
+        else:
+            self._run(file, task.slices)
+
+    @property
+    def _holder(self) -> Holder:
+        return Holder(self._name, threading.get_ident())
 
     def _load_plan(self) -> Plan:
-        """The plan of this job, which is read again when its file has changed. Raises EncorpusError when it is another
-        one by now."""
+        """The plan of this job, which is read again when its file has changed.
+
+        Raises OtherPlanError when it is another one by now.
+        """
         seen = self._order.storage.entry(self._output.plan_uri)
         if seen is not None and seen == self._plan_seen:
             return self._plan
         data = self._order.storage.read_bytes(self._output.plan_uri)
         if plan_digest(data) != self._order.plan:
-            raise EncorpusError(f"{self._output.plan_uri}: another run has changed it; run the same command again")
+            raise OtherPlanError(f"{self._output.plan_uri}: another run has changed it; run the same command again")
         self._plan_seen = seen
         return plan_from_bytes(data)
 
-    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None) -> Iterator[bool]:
+    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None) -> None:
         """Units of a file that is cut, one after the other."""
         with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
             for number in slices:
-                yield self._attempt(Unit(file.number, number), partial(reader.read, number), copy)
+                self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy)
 
-    def _stream(self, file: CorpusFile, task: Task) -> Iterator[bool]:
+    def _stream(self, file: CorpusFile, task: Task) -> None:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
         slices = stream_slices(
             self._plan,
@@ -117,37 +123,36 @@ class EmbedWorker:
             frozenset(task.done),
         )
         for number in itertools.count():
-            name = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}"
+            name, watch = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}", _Stopwatch()
             try:
                 with self._turn(name):
                     read = list(itertools.islice(slices, 1))
             except Exception as error:
                 # The same for all stripes, which meet the same damage.
-                self._ledger.tell(_failure(f"{file.uri}, read on", error))
+                self._ledger.tell(self._signed(_failure(f"{file.uri}, read on", error), watch))
                 break
             finally:
-                self._ledger.end(name, self._name)
+                self._ledger.end(name, self._holder)
             if not read:
                 break
             # Popped, or two slices would be in memory while the next is read.
-            yield self._attempt(read[0].unit, read.pop)
+            self._attempt(read[0].unit, read.pop, watch)
         self._ledger.tell(Record(task.name, Outcome.ENDED))
 
-    def _late_units(self) -> Iterator[bool]:
+    def _do_late_units(self) -> None:
         """What other workers are late with, as long as there may be any."""
         idle_since = time.monotonic()
         while self._ledger.unfinished():
-            copy = self._ledger.late(self._name, time.monotonic() - idle_since)
+            copy = self._ledger.late(self._holder, time.monotonic() - idle_since)
             if copy is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            yield from self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), copy)
+            self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), copy)
             idle_since = time.monotonic()
 
-    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], copy: Copy | None = None) -> bool:
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> None:
         """Takes a unit from its rows to its shard, unless it is done, and tells the ledger what came of it, a failure
-        too. Gives whether the driver is to be woken."""
-        started, clock = time.time(), time.monotonic()
+        too."""
         try:
             with self._turn(unit.name) as begun:
                 record = None if begun.done else self._embed(read())
@@ -155,12 +160,12 @@ class EmbedWorker:
             record = _failure(unit.name, error)
         if record and record.outcome is Outcome.FAILED and copy and not copy.last:
             record = None  # the unit's own worker may do better
-        record = record and self._signed(record, started, time.monotonic() - clock)
-        return self._ledger.end(unit.name, self._name, record)
+        self._ledger.end(unit.name, self._holder, record and self._signed(record, watch))
 
-    def _signed(self, record: Record, started: float, seconds: float) -> Record:
+    def _signed(self, record: Record, watch: "_Stopwatch") -> Record:
+        worker = f"{socket.gethostname()}:{os.getpid()}"
         retries = self._order.storage.retries.take()
-        return replace(record, worker=self._name, started=started, seconds=seconds, retries=retries)
+        return replace(record, worker=worker, started=watch.started, seconds=watch.seconds, retries=retries)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[Begun]:
@@ -169,14 +174,14 @@ class EmbedWorker:
         Raises DeadlyError for what too many workers died of.
         """
         with self._turns.shared():
-            begun = self._ledger.begin(name, self._name)
+            begun = self._ledger.begin(name, self._holder)
             if not begun.deaths:
                 yield begun
                 return
         if begun.deaths >= MOST_DEATHS:
             raise DeadlyError(f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
         with self._turns.alone():
-            yield self._ledger.begin(name, self._name, alone=True)
+            yield self._ledger.begin(name, self._holder, alone=True)
 
     def _embed(self, rows: UnitRows) -> Record | None:
         """Tokenise, encode, write; None if another worker did so meanwhile. The commit is the last thing done."""
@@ -191,6 +196,7 @@ class EmbedWorker:
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
         if not self._may_commit(rows.unit):
             return None
+        self._plan = self._load_plan()  # or it would be written among another run's
         replacing = rows.unit in self._order.replaced
         shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, replacing)
         return Record(
@@ -204,9 +210,30 @@ class EmbedWorker:
 
     def _may_commit(self, unit: Unit) -> bool:
         """Whether this worker is the one to commit the unit. Waits while another one is about to."""
-        while (claim := self._ledger.claim(unit.name, self._name)) is Claim.ANOTHERS:
+        while (claim := self._ledger.claim(unit.name, self._holder)) is Claim.ANOTHERS:
             time.sleep(POLL_SECONDS)
         return claim is Claim.MINE
+
+
+class _Stopwatch:
+    """started: when it was made, in seconds since 1970."""
+
+    def __init__(self) -> None:
+        self.started = time.time()
+        self._clock = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since then."""
+        return time.monotonic() - self._clock
+
+
+def _name_in_ledger() -> str:
+    """The actor's id, which it keeps when it is restarted; outside Ray, host and process."""
+    import ray
+
+    actor = ray.get_runtime_context().get_actor_id() if ray.is_initialized() else None
+    return actor or f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _first_reject(rows: UnitRows) -> str:
@@ -218,7 +245,7 @@ def _first_reject(rows: UnitRows) -> str:
 def _failure(unit: str, error: Exception) -> Record:
     """What a failed unit says of itself."""
     outcome = Outcome.SET_ASIDE if isinstance(error, DeadlyError) else Outcome.FAILED
-    outcome = Outcome.FATAL if isinstance(error, InputChangedError | StorageFullError) else outcome
+    outcome = Outcome.FATAL if isinstance(error, InputChangedError | OtherPlanError | StorageFullError) else outcome
     return Record(unit, outcome, _told(error))
 
 

@@ -1,7 +1,7 @@
 """Runs beside each other on one output: none overwrites what it has not seen, and none finishes what is not its own.
 
-There is no lock. Of two runs that write the same file in the same moment, one may not notice it here: then it does when
-it finishes.
+There is no lock. Of two runs that write the same file in the same moment, one may not notice it here: then its workers
+do before their next commit, or it does when it finishes.
 """
 
 from pipelines.corpus.plan_file import plan_digest
@@ -11,18 +11,29 @@ from pipelines.output.layout import Output
 from pipelines.storage import Storage
 
 
-def replace_known(storage: Storage, uri: str, before: bytes | None, data: bytes) -> None:
+def replace_known(storage: Storage, uri: str, before: bytes | None, data: bytes) -> bool:
     """Writes a file that held `before` (None: was not there) when this run looked at it; nothing where it is the same.
 
-    Raises EncorpusError where another run has written something else meanwhile, or does so now.
+    Tells whether a run of the same command has written just this meanwhile, and is at work. Raises EncorpusError where
+    another run has written something else, or does so now.
     """
     if data == before:
-        return
-    if storage.read_if_there(uri) not in (before, data):
+        return False
+    now = storage.read_if_there(uri)
+    if now == data:
+        return True
+    if now != before:
         raise _changed(uri)
     storage.write_atomic(uri, data)
     if storage.read_if_there(uri) != data:
         raise _changed(uri)
+    return False
+
+
+def refuse_new_shards(output: Output) -> None:
+    """Raises EncorpusError where an output that had no shards has some by now."""
+    if output.committed():
+        raise _changed(output.uri)
 
 
 def refuse_changes(output: Output, digest: str, fingerprint: str) -> None:

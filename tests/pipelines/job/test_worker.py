@@ -3,6 +3,7 @@
 import gzip
 import math
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import resolve_spec
-from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, UnitLedger
+from pipelines.job import worker as worker_module
+from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, Holder, UnitLedger
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task, task_table
@@ -31,7 +33,7 @@ def prepared(tiny_model, tmp_path):
 def records(worker: EmbedWorker, *tasks: Task):
     """What the worker tells the ledger of units."""
     for task in tasks:
-        list(worker(task_table(task)))
+        worker(task_table(task))
     return [record for record in ledger_of(worker).take() if record.outcome is not Outcome.ENDED]
 
 
@@ -72,7 +74,8 @@ def test_a_unit_to_be_made_again_is_so_once_though_its_shard_is_there_and_a_work
     shard = tmp_path / "out" / f"{unit.name}.parquet"
     before = shard.stat().st_mtime_ns
     ledger = UnitLedger()
-    ledger.begin(unit.name, "a worker that dies")
+    ledger.begin(unit.name, Holder("a worker that dies", 1))
+    ledger.arrive("a worker that dies")
     worker = worker_of(prepared, ledger, replaced=frozenset([unit]))
     (made,) = records(worker, task)
     assert (made.outcome, made.stats.texts) == (Outcome.DONE, 20)
@@ -148,7 +151,8 @@ def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
 def test_a_task_that_is_repeated_after_a_death_does_only_what_had_no_end(prepared, tmp_path, task, repeated, left):
     ledger = UnitLedger()
     records(worker_of(prepared, ledger), task)
-    ledger.begin(Unit(*left[0]).name, "a worker that dies")
+    ledger.begin(Unit(*left[0]).name, Holder("a worker that dies", 1))
+    ledger.arrive("a worker that dies")
     before = shards_of(tmp_path / "out")
     assert [record.unit for record in records(worker_of(prepared, ledger), repeated)] == [
         Unit(*unit).name for unit in left
@@ -159,15 +163,16 @@ def test_a_task_that_is_repeated_after_a_death_does_only_what_had_no_end(prepare
 def deadly(name: str) -> UnitLedger:
     """A ledger by which too many workers died of something."""
     ledger = UnitLedger()
-    for number in range(MOST_DEATHS):
-        ledger.begin(name, f"dead worker {number}", alone=True)
+    for _ in range(MOST_DEATHS):
+        ledger.begin(name, Holder("a worker that dies", 1), alone=True)
+        ledger.arrive("a worker that dies")
     return ledger
 
 
 def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepared, tmp_path):
     clock = Clock()
     ledger = UnitLedger([Unit(0, 0), Unit(0, 1)], clock=clock)
-    ledger.begin("part-000000-000000", "a stuck worker")
+    ledger.begin("part-000000-000000", Holder("a stuck worker", 1))
     clock.now = 2 * LATE_SECONDS
     worker = worker_of(prepared, PatientLedger(ledger))
     assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000001", "part-000000-000000"]
@@ -188,8 +193,8 @@ class PatientLedger(UnitLedger):
     def __init__(self, ledger: UnitLedger) -> None:
         self.__dict__ |= vars(ledger)
 
-    def late(self, worker: str, idle: float) -> Copy | None:
-        return super().late(worker, math.inf)
+    def late(self, holder: Holder, idle: float) -> Copy | None:
+        return super().late(holder, math.inf)
 
 
 def test_a_worker_that_comes_too_late_leaves_the_other_ones_shard(prepared, tmp_path):
@@ -203,31 +208,50 @@ def test_a_worker_that_comes_too_late_leaves_the_other_ones_shard(prepared, tmp_
 class DoneBetween(UnitLedger):
     """A ledger whose unit is done elsewhere while the worker that asks for the claim encodes it."""
 
-    def claim(self, name: str, worker: str) -> Claim:
-        super().claim(name, "the other one")
-        self.end(name, "the other one", Record(name, Outcome.DONE))
-        return super().claim(name, worker)
+    def claim(self, name: str, holder: Holder) -> Claim:
+        other = Holder("the other one", 1)
+        super().claim(name, other)
+        self.end(name, other, Record(name, Outcome.DONE))
+        return super().claim(name, holder)
 
 
 def test_a_worker_whose_copy_fails_leaves_the_word_to_the_others_unless_the_job_cannot_go_on(prepared, tmp_path):
     ledger = UnitLedger([Unit(0, 0)])
     worker = worker_of(prepared, ledger)
     (tmp_path / "out" / "part-000000-000000.parquet").mkdir()
-    list(worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=False)))
+    worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=False))
     assert ledger.take() == []
-    list(worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=True)))
+    worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=True))
     assert [record.outcome for record in ledger.take()] == [Outcome.FAILED]
     worker = worker_of(prepared, ledger, storage=FullDisk())
-    list(worker._run(worker._plan.files[0], (1,), Copy(Unit(0, 1), last=False)))
+    worker._run(worker._plan.files[0], (1,), Copy(Unit(0, 1), last=False))
     assert [record.outcome for record in ledger.take()] == [Outcome.FATAL]
 
 
-def test_the_driver_is_woken_while_a_task_goes_on(prepared):
-    clock = Clock()
-    worker = worker_of(prepared, UnitLedger(clock=clock))
-    blocks = worker(task_table(Task(0, (0, 1))))
-    next(blocks)
-    assert [record.unit for record in ledger_of(worker).take()] == ["part-000000-000000"]
+def test_a_failure_to_read_on_is_the_files_and_told_by_whom(prepared, tmp_path):
+    path = tmp_path / "corpus" / "b.jsonl.gz"
+    path.unlink()
+    failures = records(worker_of(prepared), Task(1, stripe=0, stripes=2), Task(1, stripe=1, stripes=2))
+    assert {record.unit for record in failures} == {f"{path}, read on"}
+    assert all(record.worker and record.started for record in failures)
+
+
+def test_the_time_of_a_streamed_unit_is_from_its_reading_on(prepared, monkeypatch):
+    monkeypatch.setattr(worker_module, "stream_slices", slowly(worker_module.stream_slices))
+    first, *_ = records(worker_of(prepared), Task(1, done=(1, 2)))
+    assert first.seconds >= READING_SECONDS
+
+
+READING_SECONDS = 0.3
+
+
+def slowly(stream_slices):
+    def read(*given):
+        for rows in stream_slices(*given):
+            threading.Event().wait(READING_SECONDS)
+            yield rows
+
+    return read
 
 
 def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
@@ -236,14 +260,25 @@ def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
     assert (record.outcome, "no space left" in record.message) == (Outcome.FATAL, True)
 
 
-def test_a_plan_that_another_run_changed_ends_the_job(prepared, tmp_path):
+def test_a_plan_that_is_another_one_ends_the_job(prepared):
     (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, (0,)))
     assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
+
+
+@pytest.mark.parametrize("task", [Task(0, (0, 1)), Task(1)], ids=["run", "stripe"])
+def test_nothing_is_written_any_more_when_another_run_has_changed_the_plan(prepared, tmp_path, task):
     worker = worker_of(prepared)
     plan = tmp_path / "out" / "_encorpus" / "plan.parquet"
     plan.write_bytes(plan.read_bytes() + b"of another run")
-    (record,) = records(worker, Task(0, (0,)))
-    assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
+    assert {record.outcome for record in records(worker, task)} == {Outcome.FATAL}
+    assert shards_of(tmp_path / "out") == {}
+
+
+def test_a_plan_that_cannot_be_looked_at_for_a_while_fails_units_and_not_the_job(prepared, tmp_path):
+    worker = worker_of(prepared)
+    plan = tmp_path / "out" / "_encorpus" / "plan.parquet"
+    plan.rename(tmp_path / "away")
+    assert {record.outcome for record in records(worker, Task(0, (0, 1)))} == {Outcome.FAILED}
 
 
 def test_a_stream_is_not_read_beside_a_suspect_whose_deaths_it_would_be_blamed_for(prepared):

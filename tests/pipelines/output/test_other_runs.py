@@ -11,6 +11,7 @@ from pipelines.job.finish import finish
 from pipelines.job.prepare import settle
 from pipelines.output.layout import Output
 from pipelines.output.manifest import load_manifest
+from pipelines.output.planned import load_planned
 from pipelines.storage import Storage
 from tests.pipelines.output.corruption import edit_json, rewrite
 from tests.pipelines.output.fake_job import FakeJob, output_in, texts_of, write_json_lines, write_parquet
@@ -73,6 +74,24 @@ def test_a_run_whose_plan_is_replaced_as_it_is_written_stops(job: FakeJob, other
     storage.written["plan.parquet"] = lambda: replace(other, shard_rows=7).plan_anew(*other.inputs)
     with pytest.raises(EncorpusError, match=r"plan\.parquet: another run has changed it; run the same command again"):
         job.prepare()
+
+
+def test_a_plan_whose_run_has_begun_to_commit_is_not_replaced(job: FakeJob, tmp_path: Path):
+    job.prepare()
+    late = replace(job, inputs=(*job.inputs, write_parquet(tmp_path / "b.parquet", texts_of("b", 5))))
+    found = late.found()
+    plan = job.run(most=1)
+    with pytest.raises(EncorpusError, match=r"out: another run has changed it; run the same command again"):
+        settle(found)
+    assert load_planned(job.output).plan == plan
+
+
+def test_the_rejects_of_a_run_of_the_same_command_that_is_at_work_stay(job: FakeJob, tmp_path: Path):
+    bad = replace(job, inputs=(write_parquet(tmp_path / "bad.parquet", ["good", None]),))
+    found = bad.found()
+    bad.run(most=1)
+    settle(found)
+    assert len(bad.output.rejected()) == 1
 
 
 def test_a_run_does_not_finish_what_another_encoder_made_its_own(job: FakeJob):
