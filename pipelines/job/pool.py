@@ -53,15 +53,28 @@ class TaskSource(Datasource):
         return [_read_task(task) for task in self._tasks]
 
 
-class _StoppedError(Exception):
-    """The driver has all records."""
+class _Executor:
+    """Ray Data's executor in the driver, as soon as it runs. Its context, which knows of this, goes to the workers too,
+    where nothing runs."""
 
+    def __init__(self) -> None:
+        self._running: Any = None
+        self._stopped = False
 
-class _Stop(threading.Event):
-    """Is set in the driver. Ray Data's context takes a copy along to the workers, where nobody asks for it."""
+    def __reduce__(self) -> tuple[type["_Executor"], tuple[()]]:
+        return _Executor, ()
 
-    def __reduce__(self) -> tuple[type["_Stop"], tuple[()]]:
-        return _Stop, ()
+    def begin(self, running: Any) -> None:
+        """Raises RuntimeError if it is not to run any more."""
+        if self._stopped:
+            raise RuntimeError("stopped before it began")
+        self._running = running
+
+    def stop(self) -> None:
+        """Ends what runs, and with it the workers, stuck ones too."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.shutdown(force=True)
 
 
 def run_tasks(
@@ -89,8 +102,8 @@ def run_tasks(
     ledger = ledger.remote(shared, late_seconds)
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
-    stop = _Stop()
-    with DataContext.current(_context(stop)):
+    executor = _Executor()
+    with DataContext.current(_context(executor)):
         dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
             EmbedWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
@@ -107,7 +120,7 @@ def run_tasks(
             ),
         )
     try:
-        with _running(dataset, stop) as pool:
+        with _running(dataset, executor) as pool:
             ended = False
             while left and not ended:
                 # Before they are taken: what was told before the end is taken after it.
@@ -137,12 +150,12 @@ def tasks_in_flight(tasks: int, size: PoolSize) -> int:
     return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
 
 
-def _context(stop: _Stop) -> DataContext:
+def _context(executor: _Executor) -> DataContext:
     """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.custom_execution_callback_classes = [_stop_when_told(stop)]
+    context.custom_execution_callback_classes = [_told_of(executor)]
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
@@ -150,7 +163,7 @@ def _context(stop: _Stop) -> DataContext:
 
 
 @contextmanager
-def _running(dataset: Dataset, stop: _Stop) -> Iterator[Future[None]]:
+def _running(dataset: Dataset, executor: _Executor) -> Iterator[Future[None]]:
     """Runs the tasks in a thread, and gives the future of their end.
 
     At the end, which may come before that of the tasks, none of Ray Data's threads is left: one that meets a Ray that
@@ -172,19 +185,16 @@ def _running(dataset: Dataset, stop: _Stop) -> Iterator[Future[None]]:
     try:
         yield end
     finally:
-        stop.set()
+        executor.stop()
         thread.join(STOP_SECONDS)
 
 
-def _stop_when_told(stop: _Stop) -> type[ExecutionCallback]:
-    """What Ray Data's executor asks at each of its steps, several times a second."""
+def _told_of(executor: _Executor) -> type[ExecutionCallback]:
+    class Begin(ExecutionCallback):
+        def before_execution_starts(self, running: Any) -> None:
+            executor.begin(running)
 
-    class StopWhenTold(ExecutionCallback):
-        def on_execution_step(self, executor: Any) -> None:
-            if stop.is_set():
-                raise _StoppedError
-
-    return StopWhenTold
+    return Begin
 
 
 def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
