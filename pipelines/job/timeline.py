@@ -28,7 +28,8 @@ class Timeline:
         edges = np.arange(BINS + 1) * self.width
         overlap = np.clip(np.minimum(stop, edges[1:]) - np.maximum(start, edges[:-1]), 0, None)
         if not overlap.any():
-            overlap[min(int(start / self.width), BINS - 1)] = 1.0
+            # At an edge it belongs to the bin before, which is there whatever the end is.
+            overlap[max(math.ceil(start / self.width) - 1, 0)] = 1.0
         self._amounts += np.outer(amounts, overlap / overlap.sum())
         for place in np.flatnonzero(overlap):
             self._workers[place] |= 1 << worker
@@ -37,7 +38,7 @@ class Timeline:
         """Amounts, float64 [series, n], and how many workers were busy, int64 [n], of the bins from 0 to `end`."""
         while end > BINS * self.width:
             self._double()
-        n = min(BINS, max(1, math.ceil(end / self.width - 1e-9)))
+        n = min(BINS, max(1, math.ceil(end / self.width)))
         return self._amounts[:, :n].copy(), np.array([bits.bit_count() for bits in self._workers[:n]], np.int64)
 
     def _double(self) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.job.timeline import BINS, FIRST_WIDTH, Timeline
@@ -13,6 +13,7 @@ SPANS = st.lists(
 
 
 @given(SPANS, st.floats(0, 1e5))
+@example([(1.0, 0.0, 0, 1)], 0.0)
 def test_the_bins_add_up_to_what_was_added(spans, after):
     timeline = Timeline(series=2)
     for start, length, worker, amount in spans:
