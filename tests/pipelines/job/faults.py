@@ -1,4 +1,4 @@
-"""Storage that fails or kills on purpose: real processes die by a real SIGKILL, at a file that a test names."""
+"""What fails or kills on purpose: real processes die, at a file or a moment that a test names."""
 
 import os
 import signal
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.errors import StorageError, StorageFullError
+from pipelines.job.ledger import Holder, UnitLedger
+from pipelines.job.record import Record
 from pipelines.storage import Storage
 
 
@@ -71,3 +73,13 @@ class FullDisk(Storage):
 
     def write_atomic(self, uri: str, data: bytes | memoryview, lasting: bool = True) -> None:
         raise StorageFullError(f"{uri}: cannot write: no space left on device; make room and run again")
+
+
+class DyingLedger(UnitLedger):
+    """A ledger whose process ends with the third unit that does."""
+
+    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
+        """As UnitLedger.end."""
+        super().end(name, holder, record)
+        if len(self._done) == 3:
+            os._exit(1)

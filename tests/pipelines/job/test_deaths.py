@@ -5,10 +5,12 @@ import os
 import pytest
 
 from pipelines.encoder.text_encoder import TextEncoder
+from pipelines.errors import EncorpusError
+from pipelines.job import pool
 from pipelines.job.embed import embed
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.job.record import Outcome
-from tests.pipelines.job.faults import DeadlyStorage
+from tests.pipelines.job.faults import DeadlyStorage, DyingLedger
 from tests.pipelines.job.jobs import assert_embedded, job_of, spec_of, texts_of, write_parquet
 
 
@@ -53,3 +55,17 @@ def test_units_that_kill_their_workers_are_set_aside_and_the_rest_goes_on(
     assert MOST_DEATHS <= storage.deaths <= 2 * MOST_DEATHS
     good = {name: text for number, part in enumerate(corpus[1]) if number != 3 for name, text in part.items()}
     assert_embedded(tmp_path / "out", good, encoder)
+
+
+def test_a_job_whose_ledger_dies_ends_in_one_line_and_goes_on_when_run_again(
+    ray_session, corpus, tiny_model, tmp_path, encoder, monkeypatch
+):
+    job = job_of(corpus[0], tmp_path / "out", tiny_model)
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(EncorpusError, match=r"^the pool of workers broke down: .*run the same command again"),
+    ):
+        patched.setattr(pool, "UnitLedger", DyingLedger)
+        embed(job)
+    embed(job)
+    assert_embedded(tmp_path / "out", {name: text for part in corpus[1] for name, text in part.items()}, encoder)
