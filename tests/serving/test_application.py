@@ -1,0 +1,50 @@
+"""The application on Ray Serve, with a real encoder: what it answers is what `embed` writes."""
+
+import socket
+from collections.abc import Iterator
+
+import numpy as np
+import openai
+import pytest
+from ray import serve
+
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.job.embed import Job, embed
+from serving.application import Serving, application
+from tests.pipelines.job.jobs import COLUMNS, SHARD_ROWS, rows_written, texts_of, write_parquet
+
+TEXTS = texts_of("a", 40)
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_model):
+    return EncoderSpec(str(tiny_model), pooling="mean", max_tokens=32)
+
+
+@pytest.fixture(scope="module")
+def written(ray_session, spec, tmp_path_factory) -> dict[str, np.ndarray]:
+    """The vectors that `embed` writes. Before anything is served, since a replica takes a CPU."""
+    folder = tmp_path_factory.mktemp("written")
+    write_parquet(folder / "a.parquet", TEXTS)
+    embed(Job((str(folder / "a.parquet"),), str(folder / "out"), spec, COLUMNS, SHARD_ROWS, workers=(1, 1)))
+    return rows_written(folder / "out")
+
+
+@pytest.fixture(scope="module")
+def client(written, spec) -> Iterator[openai.OpenAI]:
+    port = free_port()
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    serve.run(application(Serving({"tiny": spec}, threads=1)), name="tests", route_prefix="/")
+    yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="-", max_retries=0)
+    serve.shutdown()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def test_a_vector_served_is_the_vector_that_embed_writes(client, written):
+    answers = client.embeddings.create(model="tiny", input=list(TEXTS.values()))
+    served = {name: item.embedding for name, item in zip(TEXTS, answers.data, strict=True)}
+    np.testing.assert_allclose([served[name] for name in written], list(written.values()), rtol=0, atol=1e-4)
