@@ -1,6 +1,6 @@
 """A rerun of a finished job on a local S3 server, of 200 units and of 20,000: seconds, and peak memory of the driver.
 
-.venv/bin/python tests/bench/rerun.py
+.venv/bin/python -m tests.bench.rerun
 """
 
 import subprocess
@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
-import bench
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +26,7 @@ from pipelines.job.prepare import Job, Prepared, prepare
 from pipelines.output.shard_info import ShardInfo
 from pipelines.pool_map import pool_map
 from pipelines.storage import Storage
+from tests.bench.bench import machine
 from tests.s3_server import moto_server, new_bucket
 from tests.tiny_model import package_tiny_model
 
@@ -37,7 +37,7 @@ THREADS = 8
 
 
 def main() -> None:
-    print(bench.machine(), flush=True)
+    print(machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="rerun-") as name, moto_server() as storage:
         folder = Path(name)
         model = package_tiny_model(folder)
