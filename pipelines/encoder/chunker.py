@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.encoder.chunk_bounds import chunk_bounds
+from pipelines.encoder.grouped import grouped
 from pipelines.encoder.placed_tokens import placed_tokens
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import ChunkPlaces, Chunks
@@ -48,7 +49,7 @@ class Chunker:
     def __call__(self, texts: Iterable[str]) -> Chunks:
         """Tokenises and cuts n documents, of which only some are held at a time. Raises as the tokenizer does."""
         numbers: dict[bytes, int] = {}
-        groups = _groups(self._tokenizer.checked(texts))
+        groups = grouped(self._tokenizer.checked(texts), GROUP_CHARACTERS)
         documents = [document for group in groups for document in self._cut(group, numbers)]
         return Chunks(
             *self._tokenizer.pack([np.frombuffer(ids, np.int32) for ids in numbers]),
@@ -74,20 +75,6 @@ class Chunker:
                 end=end,
                 tokens=len(placed.ids) + self._tokenizer.special,
             )
-
-
-def _groups(texts: Iterable[str]) -> Iterator[list[str]]:
-    """The texts, as many together as have GROUP_CHARACTERS, or one that has more."""
-    group: list[str] = []
-    size = 0
-    for text in texts:
-        if group and size + len(text) > GROUP_CHARACTERS:
-            yield group
-            group, size = [], 0
-        group.append(text)
-        size += len(text)
-    if group:
-        yield group
 
 
 def _places(documents: Sequence[_Document]) -> ChunkPlaces:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
+from pipelines.encoder.grouped import grouped
 from pipelines.encoder.saved_model import INPUT_NAMES, load_saved_model
 from pipelines.encoder.spec import ResolvedSpec
 from pipelines.encoder.tokens import Tokens
@@ -79,7 +80,7 @@ class Tokenizer:
         places: dict[bytes, int] = {}
         encoded = (_utf8(text, number) for number, text in enumerate(_several(texts), first))
         row = np.fromiter((places.setdefault(text, len(places)) for text in encoded), np.int64)
-        calls = [_numpy(self._graph(tf.constant(call))) for call in _calls(places)]
+        calls = [_numpy(self._graph(tf.constant(call))) for call in grouped(places, CALL_BYTES, CALL_TEXTS)]
         full = np.concatenate([np.empty(0, np.int32), *(counts for *_, counts in calls)])
         return Tokens(
             *_packed([packed for *packed, _ in calls]),
@@ -95,7 +96,8 @@ class Tokenizer:
 
     def token_ids(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """The ids of texts, uncut and without special ones: all of them int32 [t], and how many a text int32 [n]."""
-        calls = [_numpy(self._ids_graph(tf.constant(call))) for call in _calls(text.encode() for text in texts)]
+        encoded = (text.encode() for text in texts)
+        calls = [_numpy(self._ids_graph(tf.constant(call))) for call in grouped(encoded, CALL_BYTES, CALL_TEXTS)]
         empty = np.empty(0, np.int32)
         return (
             np.concatenate([empty, *(ids for ids, _ in calls)]),
@@ -169,17 +171,3 @@ def _utf8(text: str, number: int) -> bytes:
             f"text {number}: not valid Unicode: "
             f"a lone surrogate (U+{ord(text[error.start]):04X}) at character {error.start}"
         ) from None
-
-
-def _calls(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """The texts in as many calls as their number and size ask for."""
-    call: list[bytes] = []
-    size = 0
-    for text in texts:
-        if call and (len(call) == CALL_TEXTS or size + len(text) > CALL_BYTES):
-            yield call
-            call, size = [], 0
-        call.append(text)
-        size += len(text)
-    if call:
-        yield call
