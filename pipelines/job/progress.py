@@ -9,6 +9,9 @@ from pipelines.encoder.stats import EncodeStats
 from pipelines.job.record import Outcome, Record
 from pipelines.output.layout import unit_named
 
+# Records are taken several at a time; those that come with the first one tell of no time.
+TOGETHER_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -79,8 +82,10 @@ class Totals:
         self.rejects += record.shard.rejects
         self.stats += record.stats
         self.reasons.update(record.reasons)
-        if self._first is None:
-            self._first = (self.clock(), self.done, self.rows, self.tokens)
+        now = self.clock()
+        if self._first is None or now - self._first[0] < TOGETHER_SECONDS:
+            since = self._first[0] if self._first else now
+            self._first = (since, self.done, self.rows, self.tokens)
         return True
 
     @property
@@ -114,7 +119,7 @@ class Totals:
         )
 
     def _rates(self, now: float) -> tuple[float, float, float]:
-        """Units, rows and tokens a second since the first record, whose own unit falls before the interval."""
+        """Units, rows and tokens a second since the first records, whose own units fall before the interval."""
         if self._first is None or self.done == self._first[1]:
             return 0.0, 0.0, 0.0
         then, units, rows, tokens = self._first

@@ -58,6 +58,17 @@ def test_rates_count_from_the_first_record_on_so_that_loading_does_not(clock):
     assert snapshot.rows == 1200
 
 
+def test_records_that_come_together_with_the_first_one_tell_of_no_rate(clock):
+    totals = Totals(committed=0, planned=10, clock=clock)
+    for _ in range(2):
+        totals.add(done(rows=1000, tokens=9000))
+        clock.now += 0.0004
+    assert (totals.snapshot().rows_per_second, totals.snapshot().seconds_left) == (0, None)
+    clock.now += 10
+    totals.add(done(rows=100, tokens=700))
+    assert totals.snapshot().rows_per_second == pytest.approx(10, rel=1e-3)
+
+
 def test_the_time_left_is_that_of_the_units_neither_committed_nor_done_nor_failed(clock):
     totals = Totals(committed=4, planned=10, clock=clock)
     totals.add(done(rows=10, tokens=10))
