@@ -68,6 +68,8 @@ class AdaptiveFunction:
         inputs = word_ids, mask, type_ids
         shape = word_ids.shape[0], word_ids.shape[1]
         if not self._off and shape not in self._compiled:
+            # The first call of a shape takes longer than any after it, and tells nothing of what XLA saves.
+            self._graph(*inputs)
             self._compile(shape, inputs, self._run_graph(shape, inputs))
 
     def __call__(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray, full: bool) -> np.ndarray:

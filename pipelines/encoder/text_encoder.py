@@ -211,18 +211,23 @@ class TextEncoder:
         [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
         rows, length = word_ids.shape
         # A row that is there already, since one without a token may have no finite vector.
-        more = closed_rows(rows, length, self.token_budget) - rows
+        closed = closed_rows(rows, length, self.token_budget)
+        more = closed - rows
         padded = (np.concatenate([array, array[:1].repeat(more, axis=0)]) for array in (word_ids, mask, type_ids))
-        value = self._vectors(*padded, full=True)[:rows]
+        # Of the others, each would be compiled while somebody waits.
+        value = self._vectors(*padded, full=closed in self._warm_rows(length))[:rows]
         with np.errstate(over="ignore"):
             return value.astype(self.resolved.spec.encoded_dtype)
 
     def warm(self) -> None:
         """Compiles the shapes of full batches and of single rows, so that no caller of `encode_batch` waits for it."""
         for length in self.ladder:
-            for rows in {1, full_batch_rows(length, self.token_budget)}:
+            for rows in self._warm_rows(length):
                 ones = np.ones((rows, length), np.int32)
                 self._vectors.warm(ones, ones, np.zeros_like(ones))
+
+    def _warm_rows(self, length: int) -> set[int]:
+        return {1, full_batch_rows(length, self.token_budget)}
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
         """Windows of tokens; the next window is tokenised while the caller encodes this one."""

@@ -97,10 +97,12 @@ class Ledger(Protocol):
 
 
 class _Attempt(NamedTuple):
-    """Somebody has something since then. copy: whether the ledger gave it out."""
+    """Somebody has something since then. copy: whether the ledger gave it out. begun: if not, it still waits for its
+    turn, and no worker dies of it."""
 
     since: float
     copy: bool
+    begun: bool
 
 
 class _Held(NamedTuple):
@@ -136,7 +138,7 @@ class UnitLedger:
         """As Ledger.arrive."""
         for name, attempts in list(self._attempts.items()):
             for holder in [holder for holder in attempts if holder.worker == worker]:
-                self._deaths[name] += 1
+                self._deaths[name] += attempts[holder].begun
                 # Another one may be asked in its place; deaths are counted, too.
                 self._copies[name] -= attempts[holder].copy
                 self._let_go(name, holder)
@@ -146,7 +148,8 @@ class UnitLedger:
         deaths = self._deaths[name]
         if alone or not deaths:
             attempts = self._attempts.setdefault(name, {})
-            attempts.setdefault(holder, _Attempt(self._clock(), copy=False))
+            attempt = attempts.get(holder, _Attempt(self._clock(), copy=False, begun=True))
+            attempts[holder] = attempt._replace(begun=True)
         return Begun(deaths, name in self._done)
 
     def claim(self, name: str, holder: Holder) -> Claim:
@@ -162,7 +165,11 @@ class UnitLedger:
     def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
         """As Ledger.end."""
         attempt = self._let_go(name, holder)
-        if record is None or name in self._done:
+        if record is None:
+            return
+        if name in self._done:
+            if record.retries:  # of storage, which count whatever came of them
+                self._records.append(record)
             return
         if record.outcome is Outcome.DONE:
             self._done.add(name)
@@ -200,7 +207,7 @@ class UnitLedger:
         for unit in reversed(self._unfinished.values()):
             if self._copies[unit.name] < MOST_COPIES and self._waited(unit.name, idle) > patience:
                 self._copies[unit.name] += 1
-                self._attempts.setdefault(unit.name, {})[holder] = _Attempt(self._clock(), copy=True)
+                self._attempts.setdefault(unit.name, {})[holder] = _Attempt(self._clock(), copy=True, begun=False)
                 return Copy(unit, last=self._copies[unit.name] == MOST_COPIES)
         return None
 

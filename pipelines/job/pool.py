@@ -1,8 +1,10 @@
 """Tasks go through a Ray Data pool of workers, and their records come back through the ledger as they are made."""
 
+import logging
 import math
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any
@@ -23,13 +25,16 @@ from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
 
+log = logging.getLogger(__name__)
+
 # One task is encoded while another is read or written; two more wait at the worker, so that it is never idle.
 CALLS_AT_ONCE = 2
 TASKS_IN_FLIGHT = 4
 
 # How often the driver takes records, and how long Ray Data's executor may need for the step at hand.
 TAKE_SECONDS = 0.25
-STOP_SECONDS = 60
+STOP_SECONDS = 60.0
+STOP_POLL_SECONDS = 1.0
 
 # A worker may die while it loads (a full machine, a lost node) without the job being at fault.
 MOST_DEATHS_WHILE_LOADING = 3
@@ -185,8 +190,21 @@ def _running(dataset: Dataset, executor: _Executor) -> Iterator[Future[None]]:
     try:
         yield end
     finally:
-        executor.stop()
-        thread.join(STOP_SECONDS)
+        stop_thread(thread, executor.stop)
+
+
+def stop_thread(thread: threading.Thread, stop: Callable[[], None]) -> None:
+    """Ends a thread, whatever else goes wrong meanwhile. Asks more than once: Ray Data's executor overhears it while it
+    is about to start."""
+    until = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            stop()
+        except Exception as error:
+            log.warning("the pool did not stop as it should", exc_info=error)
+        thread.join(STOP_POLL_SECONDS)
+        if not thread.is_alive() or time.monotonic() > until:
+            return
 
 
 def _told_of(executor: _Executor) -> type[ExecutionCallback]:

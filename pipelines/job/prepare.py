@@ -82,8 +82,7 @@ def take_over(found: Found, plan: Plan, changes: Changes, replaced: frozenset[Un
         data = plan_to_bytes(plan := replace(plan, revision=plan.revision + 1))
     if data != found.plan_bytes:
         _refuse_own_shards(output, plan)
-        if found.plan_bytes is not None and not found.shards:
-            refuse_new_shards(output)  # of a run at work with the plan that would be replaced
+        _refuse_shards_of_other_cuts(found, plan)
     twin = replace_known(output.storage, output.plan_uri, found.plan_bytes, data)
     replace_known(output.storage, output.job_uri, found.job_bytes, job_to_bytes(found.job_file))
     # Of a run of the same command that is at work, nothing is removed.
@@ -130,6 +129,16 @@ def _refuse_own_shards(output: Output, plan: Plan) -> None:
     own = f"{identity(output.uri)}/"
     if shards := [file.uri for file in plan.live if identity(file.uri).startswith(own)]:
         raise UsageError(f"-o {output.uri}: the input has files of the output, such as {shards[0]}; leave them out")
+
+
+def _refuse_shards_of_other_cuts(found: Found, plan: Plan) -> None:
+    """A run at work with the plan that is to be replaced may have begun a file meanwhile that this plan cuts anew."""
+    if found.plan_bytes is None:
+        return
+    before = found.planned.plan.files if found.planned else ()
+    kept = {old.number for old, file in zip(before, plan.files, strict=False) if replace(old, state=file.state) == file}
+    if not before or len(kept) < len(before):
+        refuse_new_shards(found.output, found.shards, kept)
 
 
 def _clean(found: Found, plan: Plan, before: Plan | None) -> None:

@@ -9,7 +9,7 @@ from pipelines.encoder.stats import EncodeStats
 from pipelines.job.record import Outcome, Record
 from pipelines.output.layout import unit_named
 
-# Records are taken several at a time; those that come with the first one tell of no time.
+# Records come several at a time, and first those of all workers; as long they tell of no rate.
 TOGETHER_SECONDS = 1.0
 
 
@@ -19,7 +19,7 @@ class Snapshot:
 
     files_failed: streamed ones that could not be read on; nobody knows how many units that leaves undone.
     documents: of the input, which the rows or chunks in `rows` are of. retries: of storage, by workers and driver.
-    rows_per_second, tokens_per_second: from the first record on, so that loading does not count; 0 before.
+    rows_per_second, tokens_per_second: since the first records, so that loading does not count; 0 before.
     seconds_left: None while it cannot be known, as with streamed files whose length nobody knows yet.
     """
 
@@ -60,7 +60,8 @@ class Totals:
     def __post_init__(self) -> None:
         self._done: set[str] = set()
         self._unread: set[str] = set()
-        self._first: tuple[float, int, int, int] | None = None
+        self._first_seconds: float | None = None
+        self._since: tuple[float, int, int, int] | None = None
 
     def add(self, record: Record) -> bool:
         """Counts one record, unless its unit is done. Of a unit that two workers did, the first one counts, and success
@@ -83,9 +84,10 @@ class Totals:
         self.stats += record.stats
         self.reasons.update(record.reasons)
         now = self.clock()
-        if self._first is None or now - self._first[0] < TOGETHER_SECONDS:
-            since = self._first[0] if self._first else now
-            self._first = (since, self.done, self.rows, self.tokens)
+        if self._first_seconds is None:
+            self._first_seconds = now
+        if now - self._first_seconds < TOGETHER_SECONDS:
+            self._since = (now, self.done, self.rows, self.tokens)
         return True
 
     @property
@@ -119,9 +121,9 @@ class Totals:
         )
 
     def _rates(self, now: float) -> tuple[float, float, float]:
-        """Units, rows and tokens a second since the first records, whose own units fall before the interval."""
-        if self._first is None or self.done == self._first[1]:
+        """Units, rows and tokens a second since the last one of the first records, of what came after these."""
+        if self._since is None or self.done == self._since[1]:
             return 0.0, 0.0, 0.0
-        then, units, rows, tokens = self._first
+        then, units, rows, tokens = self._since
         seconds = max(now - then, 1e-9)
         return (self.done - units) / seconds, (self.rows - rows) / seconds, (self.tokens - tokens) / seconds

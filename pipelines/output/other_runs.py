@@ -4,7 +4,10 @@ There is no lock. Of two runs that write the same file in the same moment, one m
 do before their next commit, or it does when it finishes.
 """
 
+from collections.abc import Collection
+
 from pipelines.corpus.plan_file import plan_digest
+from pipelines.corpus.plan_types import Unit
 from pipelines.errors import EncorpusError
 from pipelines.output.job_file import load_job_file
 from pipelines.output.layout import Output
@@ -30,9 +33,9 @@ def replace_known(storage: Storage, uri: str, before: bytes | None, data: bytes)
     return False
 
 
-def refuse_new_shards(output: Output) -> None:
-    """Raises EncorpusError where an output that had no shards has some by now."""
-    if output.committed():
+def refuse_new_shards(output: Output, known: frozenset[Unit], kept: Collection[int]) -> None:
+    """Raises EncorpusError where the output has shards by now that are not known, of files other than those kept."""
+    if any(unit.file not in kept for unit in output.committed() - known):
         raise _changed(output.uri)
 
 

@@ -135,7 +135,7 @@ class RunReport:
     storage_options: their names. started: seconds since 1970. message: of the error that stopped it. files_failed:
     streamed ones that could not be read on. workers: as many as the pool has at least, or more where more had a unit in
     hand at a time. documents: of the input, which the rows or chunks in `rows` are of. retries: of storage, by workers
-    and driver. rows_per_second, tokens_per_second: from the first record on, 0 where there is but one. reasons: rejects
+    and driver. rows_per_second, tokens_per_second: since the first records, 0 where none came after. reasons: rejects
     by reason, as far as workers told them. failures, reasons: any number, as where each file is broken in its own way;
     the page shows some.
     """

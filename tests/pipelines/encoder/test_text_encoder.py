@@ -133,6 +133,17 @@ def test_batches_that_the_caller_cuts_have_the_same_vectors(mean_encoder, snippe
     assert_equal(mean_encoder.encode_batch(*batch)[tokens.row], snippet(HOSTILE[-2:], "mean"))
 
 
+def test_batches_that_the_caller_cuts_compile_nothing_after_the_warm_up(tiny_model, monkeypatch):
+    monkeypatch.setattr("pipelines.encoder.adaptive.ASSUMED_COMPILE_SECONDS", 0.0)
+    encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", max_tokens=16))
+    encoder.warm()
+    warm = encoder.compiled_shapes
+    assert {(1, 8), (1, 16)} < warm
+    for rows in range(1, 33):
+        encoder.encode_batch(*[np.ones((rows, 16), np.int32)] * 3)
+    assert encoder.compiled_shapes == warm
+
+
 def test_windows_of_texts_keep_their_order(mean_encoder, snippet, monkeypatch):
     monkeypatch.setattr(text_encoder, "WINDOW_TEXTS", 3)
     texts = [f"file {n}" for n in range(10)]

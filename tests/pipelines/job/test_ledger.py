@@ -1,6 +1,7 @@
 """The ledger: deaths are held against units, ends are remembered, late units are given out, one worker commits."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,24 @@ def test_a_death_counts_for_who_has_a_late_unit_too(ledger, clock):
     assert ledger.begin(FIRST.name, B) == Begun(0)
     ledger.arrive("b")
     assert ledger.begin(FIRST.name, C).deaths == 1
+
+
+def test_nobody_died_of_a_late_unit_that_waited_for_its_turn(ledger, clock):
+    clock.now = LATE_SECONDS + 1
+    ledger.late(B, idle=0)
+    ledger.arrive("b")
+    assert ledger.begin(FIRST.name, C).deaths == 0
+
+
+def test_a_late_unit_that_others_died_of_is_begun_only_alone(ledger, clock):
+    ledger.arrive("a")
+    ledger.late(B, idle=LATE_SECONDS + 1)
+    ledger.late(C, idle=LATE_SECONDS + 1)
+    for holder, alone in ((B, True), (C, False)):
+        ledger.begin(SECOND.name, holder)
+        ledger.begin(FIRST.name, holder, alone)
+    ledger.arrive("c")
+    assert ledger.begin(FIRST.name, A).deaths == 1
 
 
 def test_a_late_unit_whose_taker_died_is_given_to_another_in_its_place(ledger, clock):
@@ -189,6 +208,12 @@ def test_a_failure_after_the_unit_was_done_is_nobodys_concern(ledger):
     ledger.end(FIRST.name, B, done(FIRST))
     ledger.end(FIRST.name, A, failed(FIRST))
     assert ledger.take() == [done(FIRST)]
+
+
+def test_what_a_failure_after_the_unit_was_done_tells_of_storage_counts(ledger):
+    ledger.end(FIRST.name, B, done(FIRST))
+    ledger.end(FIRST.name, A, late := replace(failed(FIRST), retries=7))
+    assert ledger.take() == [done(FIRST), late]
 
 
 def test_records_are_taken_once_in_their_order(ledger):

@@ -69,6 +69,15 @@ def test_records_that_come_together_with_the_first_one_tell_of_no_rate(clock):
     assert totals.snapshot().rows_per_second == pytest.approx(10, rel=1e-3)
 
 
+def test_units_that_come_steadily_give_their_rate_from_the_first_seconds_on(clock):
+    totals = Totals(committed=0, planned=100, clock=clock)
+    for _ in range(8):
+        totals.add(done(rows=100, tokens=700))
+        clock.now += 0.25
+    totals.add(done(rows=100, tokens=700))
+    assert totals.snapshot().rows_per_second == pytest.approx(400)
+
+
 def test_the_time_left_is_that_of_the_units_neither_committed_nor_done_nor_failed(clock):
     totals = Totals(committed=4, planned=10, clock=clock)
     totals.add(done(rows=10, tokens=10))

@@ -86,6 +86,21 @@ def test_a_plan_whose_run_has_begun_to_commit_is_not_replaced(job: FakeJob, tmp_
     assert load_planned(job.output).plan == plan
 
 
+def test_a_plan_is_not_replaced_that_cuts_a_file_anew_whose_first_shard_came_meanwhile(job: FakeJob, tmp_path: Path):
+    later = tmp_path / "b.parquet"
+    both = replace(job, inputs=(*job.inputs, write_parquet(later, texts_of("b", 5))))
+    prepared = both.prepare()
+    first, second, third = [both.rows_of(prepared.plan, unit) for unit in prepared.remaining.units]
+    for rows in (first, second):
+        both.commit(prepared.plan, rows)
+    write_parquet(later, texts_of("changed", 50))
+    found = both.found()
+    both.commit(prepared.plan, third)
+    with pytest.raises(EncorpusError, match=r"out: another run has changed it; run the same command again"):
+        settle(found)
+    assert load_planned(both.output).plan == prepared.plan
+
+
 def test_the_rejects_of_a_run_of_the_same_command_that_is_at_work_stay(job: FakeJob, tmp_path: Path):
     bad = replace(job, inputs=(write_parquet(tmp_path / "bad.parquet", ["good", None]),))
     found = bad.found()
