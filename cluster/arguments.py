@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from cluster.config_file import config_defaults
+from cluster.encoder_arguments import encoder_options, storage_option
 from cluster.option_types import (
     column_names,
     count,
     count_from_0,
     input_place,
-    integers,
     non_negative,
-    storage_pair,
     workers,
 )
-from pipelines.encoder.spec import CHUNK_POOLS, DTYPES, POOLINGS, PRECISIONS
+from cluster.serve_arguments import serve_options
+from pipelines.encoder.spec import CHUNK_POOLS, DTYPES
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
 
@@ -69,6 +69,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         "check": sub.add_parser(
             "check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"
         ),
+        "serve": sub.add_parser("serve", help="answer requests over HTTP, and encode for `embed --through`"),
         "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
     }
     _embed_options(commands["embed"])
@@ -79,6 +80,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     _search_options(commands["search"])
     _package_options(commands["package"])
     _check_options(commands["check"])
+    serve_options(commands["serve"])
     commands["demo"].add_argument(
         "folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)"
     )
@@ -89,7 +91,7 @@ def _embed_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Embeds a corpus into OUTPUT. Run the same command again to resume, or to add new files."
     _corpus_options(parser)
     parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
-    _encoder_options(parser)
+    _vector_options(parser)
     _pool_options(parser)
     parser.add_argument(
         "--update",
@@ -120,7 +122,7 @@ def _pool_options(parser: argparse.ArgumentParser) -> None:
 def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Says what embedding the corpus would mean. Writes nothing."
     _corpus_options(parser)
-    _encoder_options(parser)
+    _vector_options(parser)
     parser.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core")
     parser.add_argument("--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help=argparse.SUPPRESS)
     parser.add_argument(
@@ -157,47 +159,18 @@ def _corpus_options(parser: argparse.ArgumentParser) -> None:
         help="rows of a unit, about (default: 1000 on CPUs, 50000 on GPUs, about 250 or fewer with a vector a token; "
         "in a rerun, as before)",
     )
-    _storage_option(corpus)
+    storage_option(corpus)
 
 
-def _encoder_options(parser: argparse.ArgumentParser) -> None:
+def _vector_options(parser: argparse.ArgumentParser) -> None:
     encoder = parser.add_argument_group("encoder")
     encoder.add_argument("--model", metavar="HANDLE", help="SavedModel: folder, .tar.gz, https:// handle or fsspec URI")
-    encoder.add_argument("--preprocessor", metavar="HANDLE", help="its companion; default: the model's own vocabulary")
-    encoder.add_argument(
-        "--pooling",
-        choices=POOLINGS,
-        help="default: what the model recommends, else pooled, or mean with --layers",
-    )
-    encoder.add_argument(
-        "--layers",
-        type=integers,
-        default=(),
-        metavar="I,...",
-        help="mean over these encoder_outputs, -1 being the last, instead of sequence_output",
-    )
-    encoder.add_argument(
-        "--normalize",
-        action=argparse.BooleanOptionalAction,
-        help="vectors of length 1; default: what the model recommends, else no",
-    )
-    encoder.add_argument(
-        "--max-tokens",
-        type=count,
-        metavar="N",
-        help="longer texts are cut; default: what the model recommends, else 128",
-    )
+    encoder_options(encoder)
     encoder.add_argument(
         "--dtype",
         choices=DTYPES,
         default="float32",
         help="of the numbers in the shards' vectors; binary: a bit each (default: %(default)s)",
-    )
-    encoder.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of the matrix products (default: %(default)s)",
     )
     chunks = parser.add_argument_group("chunks of long documents")
     chunks.add_argument(
@@ -222,18 +195,7 @@ def _encoder_options(parser: argparse.ArgumentParser) -> None:
 
 def _output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="the folder that `encorpus embed` wrote")
-    _storage_option(parser)
-
-
-def _storage_option(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument(
-        "--storage-option",
-        type=storage_pair,
-        action="append",
-        default=[],
-        metavar="K=V",
-        help="for fsspec, as often as needed",
-    )
+    storage_option(parser)
 
 
 def _verify_options(parser: argparse.ArgumentParser) -> None:
@@ -280,4 +242,4 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="handle of a SavedModel")
     parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
     parser.add_argument("--max-tokens", type=count, metavar="N", help="default: what the model recommends, else 128")
-    _storage_option(parser)
+    storage_option(parser)

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from cluster.serve_arguments import Several
 from pipelines.errors import UsageError
 
 
@@ -19,7 +20,8 @@ def config_defaults(path: str, command: str, commands: Mapping[str, argparse.Arg
         raise UsageError(f"--config {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: not a TOML file: {error}") from None
-    options, known = _options(commands[command]), _options(commands["embed"])
+    options = _options(commands[command])
+    known = _options(commands["embed"]) if command == "plan" else {}
     defaults: dict[str, object] = {}
     for name, value in given.items():
         key = name.replace("-", "_")
@@ -35,7 +37,7 @@ def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
 
 
 def _value(where: str, value: object, action: argparse.Action) -> object:
-    if isinstance(action, argparse.BooleanOptionalAction):
+    if action.nargs == 0:
         if not isinstance(value, bool):
             raise UsageError(f"{where} is true or false, not {value!r}")
         return value
@@ -43,6 +45,13 @@ def _value(where: str, value: object, action: argparse.Action) -> object:
         if not isinstance(value, dict):
             raise UsageError(f"{where} is a table, such as anon = true below [{action.option_strings[0][2:]}]")
         return list(value.items())
+    if isinstance(action, Several):
+        several = value if isinstance(value, list) else [value]
+        return [_typed(where, one, action) for one in several]
+    return _typed(where, value, action)
+
+
+def _typed(where: str, value: object, action: argparse.Action) -> object:
     if value == []:
         return action.default
     text = value if action.type is None else _as_on_the_command_line(value)

@@ -6,6 +6,9 @@ They raise ArgumentTypeError, to which argparse adds the option's name.
 import argparse
 import json
 import math
+import re
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def count(text: str) -> int:
@@ -66,6 +69,32 @@ def non_negative(text: str) -> float:
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
     return number
+
+
+def named_model(text: str) -> tuple[str | None, str]:
+    """[NAME=]HANDLE, as name and handle. A handle may hold an equals sign after a slash or a colon."""
+    name, equals, handle = text.partition("=")
+    if not equals or "/" in name or ":" in name:
+        name, handle = "", text
+    if name and not MODEL_NAME.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is no name for a model: letters, digits, and -._ between them")
+    if not handle:
+        raise argparse.ArgumentTypeError(f"{text!r} names no model")
+    return name or None, handle
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    number = count(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they end at 65535")
+    return number
+
+
+def replicas(text: str) -> tuple[int, int]:
+    """N or MIN:MAX, as `workers`, where MIN may be 0."""
+    least, colon, most = text.partition(":")
+    return (0, count(most)) if colon and least == "0" else workers(text)
 
 
 def workers(text: str) -> tuple[int, int]:

@@ -85,6 +85,23 @@ class KeyFile:
         return None
 
 
+class FixedKeys:
+    """Keys that stay as they are."""
+
+    def __init__(self, keys: tuple[ApiKey, ...]) -> None:
+        self.keys = keys
+
+    def reload(self) -> str | None:
+        """As KeyFile.reload, though nothing ever changes."""
+        return None
+
+
+def keys_of_environment(text: str) -> tuple[ApiKey, ...]:
+    """The keys of a variable, with commas between them; named by their places, from key-1 on."""
+    given = [key.strip() for key in text.split(",") if key.strip()]
+    return tuple(ApiKey(f"key-{place}", hashlib.sha256(key.encode()).hexdigest()) for place, key in enumerate(given, 1))
+
+
 def authenticate(keys: tuple[ApiKey, ...], authorization: str | None) -> ApiKey:
     """Whose request it is, by its Authorization header. Raises ApiError where it is nobody's."""
     scheme, _, given = (authorization or "").partition(" ")

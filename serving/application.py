@@ -1,8 +1,7 @@
 """The Ray Serve application: replicas that each hold the models and answer HTTP."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,64 +9,74 @@ from ray import serve
 from ray.serve import Application
 from starlette.applications import Starlette
 
-from pipelines.encoder.spec import EncoderSpec
-from serving.api_keys import KeyFile
-from serving.http_app import Limits, http_app
+from pipelines.job.pool_size import PoolSize
+from serving.api_keys import ApiKey, FixedKeys, KeyFile
+from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
+from serving.http_app import http_app
+from serving.lanes import Lane, MicroBatch
 from serving.served_model import ServedModel
+from serving.settings import Serving
 
 # Requests that a replica holds at once; its own queue says no by tokens, long before.
 MOST_REQUESTS = 4096
 
+# Beside the deadline of requests, for what a replica that stops has in hand.
+STOP_SECONDS = 30.0
+
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Serving:
-    """What is served, and how.
-
-    models: encoder specs by the names that clients say. keys: a file of API keys, None lets everybody ask. threads: CPU
-    threads of a replica, None for all. most_waiting: tokens in the online lane. batch_floor: share of the encoder that
-    the batch lane gets at least. deadline_seconds: after which a request is given up.
-    """
-
-    models: Mapping[str, EncoderSpec]
-    keys: str | None = None
-    threads: int | None = None
-    most_waiting: int = 1 << 18
-    batch_floor: float = 0.05
-    deadline_seconds: float = 60.0
-    limits: Limits = field(default_factory=Limits)
-    storage_options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def application(serving: Serving, replicas: int = 1, name: str = "encoder") -> Application:
-    """An application for `serve.run`, of so many replicas."""
-    deployment = serve.deployment(EncoderReplica).options(
-        name=name,
-        num_replicas=replicas,
-        max_ongoing_requests=MOST_REQUESTS,
-        ray_actor_options={"num_cpus": serving.threads or 1},
+def application(serving: Serving, size: PoolSize) -> Application:
+    """An application for `serve.run`. size: how many replicas, and what each of them gets."""
+    replicas: dict[str, Any] = (
+        {"num_replicas": size.most}
+        if size.least == size.most
+        else {"autoscaling_config": autoscaling_config(size.least, size.most)}
     )
-    return deployment.bind(serving)
+    deployment = serve.deployment(EncoderReplica).options(
+        **replicas,
+        max_ongoing_requests=MOST_REQUESTS,
+        graceful_shutdown_timeout_s=serving.deadline_seconds + STOP_SECONDS,
+        ray_actor_options={"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker},
+    )
+    return deployment.bind(serving, None if size.gpus_per_worker else size.cpus_per_worker)
 
 
 @serve.ingress()
 class EncoderReplica:
     """Holds the models; is ready when they are loaded and warm."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, threads: int | None) -> None:
+        """threads: of the CPU, None for all."""
         from pipelines.encoder.text_encoder import TextEncoder
 
         self._serving = serving
+        self._load = OnlineLoad()
         self._models: dict[str, ServedModel] = {}
         for name, spec in serving.models.items():
-            encoder = TextEncoder.load(spec, serving.threads, serving.storage_options)
+            encoder = TextEncoder.load(spec, threads, serving.storage_options)
             encoder.warm()
             self._models[name] = ServedModel(
-                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds
+                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, self._measure
             )
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        keys = KeyFile(Path(self._serving.keys)) if self._serving.keys else None
-        return http_app(self._models, keys, self._serving.limits)
+        return http_app(self._models, _key_source(self._serving.keys), self._serving.limits)
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """For Ray Serve, which gives it to the policy of `serving.autoscaling`."""
+        waiting = (
+            model.lanes.waiting(Lane.ONLINE) / (model.throughput.tokens_per_second or math.inf)
+            for model in self._models.values()
+        )
+        return {LOAD: self._load.take(sum(waiting))}
+
+    def _measure(self, batch: MicroBatch, seconds: float) -> None:
+        self._load.add(seconds * batch.online / len(batch.rows))
+
+
+def _key_source(keys: Path | tuple[ApiKey, ...] | None) -> KeyFile | FixedKeys | None:
+    if keys is None:
+        return None
+    return KeyFile(keys) if isinstance(keys, Path) else FixedKeys(keys)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.api_error import ApiError
-from serving.api_keys import ApiKey, KeyFile, authenticate
+from serving.api_keys import ApiKey, FixedKeys, KeyFile, authenticate
 from serving.openai_api import answer, parse_request
 from serving.rate_limit import RateLimit
 from serving.served_model import ServedModel
@@ -39,7 +39,7 @@ class Limits:
     body_bytes: int = 16 << 20
 
 
-def http_app(models: Mapping[str, ServedModel], keys: KeyFile | None, limits: Limits) -> Starlette:
+def http_app(models: Mapping[str, ServedModel], keys: KeyFile | FixedKeys | None, limits: Limits) -> Starlette:
     """The application over models by name. keys: who may ask; None lets everybody."""
     endpoints = _Endpoints(models, keys, limits)
     return Starlette(
@@ -53,7 +53,7 @@ def http_app(models: Mapping[str, ServedModel], keys: KeyFile | None, limits: Li
 
 
 class _Endpoints:
-    def __init__(self, models: Mapping[str, ServedModel], keys: KeyFile | None, limits: Limits) -> None:
+    def __init__(self, models: Mapping[str, ServedModel], keys: KeyFile | FixedKeys | None, limits: Limits) -> None:
         self._models = models
         self._keys = keys
         self._limits = limits

@@ -17,16 +17,20 @@ class PoolSize:
 
 
 def pool_size(
-    workers: tuple[int, int] | None, gpus_per_worker: float, cpus: Sequence[float], gpus: Sequence[float]
+    workers: tuple[int, int] | None,
+    gpus_per_worker: float,
+    cpus: Sequence[float],
+    gpus: Sequence[float],
+    option: str = "--gpus-per-worker",
 ) -> PoolSize:
     """The pool that was asked for; where no number was, a worker a GPU, or a CPU core.
 
     cpus, gpus: of each node. Workers without a GPU share the cores evenly, as far as they fit the nodes. Raises
-    UsageError where no node has the GPUs of one worker.
+    UsageError, which calls `gpus_per_worker` by its option, where no node has the GPUs of one worker.
     """
     if gpus_per_worker and not _places(gpus, gpus_per_worker):
         most = f"{max(gpus, default=0):g} GPUs"
-        raise UsageError(f"--gpus-per-worker {gpus_per_worker:g}: Ray sees no node with more than {most}")
+        raise UsageError(f"{option} {gpus_per_worker:g}: Ray sees no node with more than {most}")
     room = _places(gpus, gpus_per_worker) if gpus_per_worker else int(sum(cpus))
     least, most_workers = workers or (max(1, room),) * 2
     shares = range(int(max(cpus, default=1)), 1, -1)

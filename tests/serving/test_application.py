@@ -10,7 +10,9 @@ from ray import serve
 
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.job.embed import Job, embed
-from serving.application import Serving, application
+from pipelines.job.pool_size import PoolSize
+from serving.application import application
+from serving.settings import Serving
 from tests.pipelines.job.jobs import COLUMNS, SHARD_ROWS, rows_written, texts_of, write_parquet
 
 TEXTS = texts_of("a", 40)
@@ -34,7 +36,7 @@ def written(ray_session, spec, tmp_path_factory) -> dict[str, np.ndarray]:
 def client(written, spec) -> Iterator[openai.OpenAI]:
     port = free_port()
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    serve.run(application(Serving({"tiny": spec}, threads=1)), name="tests", route_prefix="/")
+    serve.run(application(Serving({"tiny": spec}), PoolSize(1, 1, 1, 0.0)), name="tests", route_prefix="/")
     yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="-", max_retries=0)
     serve.shutdown()
 

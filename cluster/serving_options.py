@@ -1,0 +1,86 @@
+"""Parsed options become what is served."""
+
+import argparse
+import ipaddress
+import os
+import re
+from pathlib import Path
+
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.errors import UsageError
+from serving.api_keys import ApiKey, KeyFile, keys_of_environment
+from serving.settings import Serving
+
+KEYS_VARIABLE = "ENCORPUS_API_KEYS"
+
+ARCHIVE = re.compile(r"\.(tar\.gz|tgz|tar)$")
+
+
+def serving_of(arguments: argparse.Namespace) -> Serving:
+    """What `serve` was asked for. Raises UsageError: no model, two of one name, no keys where they are needed."""
+    return Serving(
+        models=_models(arguments),
+        keys=_keys(arguments),
+        storage_options=dict(arguments.storage_option),
+    )
+
+
+def default_name(handle: str) -> str:
+    """What a model is called: the last part of its handle that is no version.
+
+    >>> default_name("https://tfhub.dev/google/electra_large/2"), default_name("models/minilm.tar.gz")
+    ('electra_large', 'minilm')
+    """
+    parts = [part for part in ARCHIVE.sub("", handle.partition("?")[0]).split("/") if part]
+    while len(parts) > 1 and parts[-1].isdecimal():
+        parts.pop()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", parts[-1] if parts else "").strip("-._") or "model"
+
+
+def _models(arguments: argparse.Namespace) -> dict[str, EncoderSpec]:
+    if not arguments.model:
+        raise UsageError("--model is missing: name a SavedModel (`encorpus package` makes one from a checkpoint)")
+    if arguments.pooling == "sequence":
+        raise UsageError("--pooling sequence: no vector a text; leave it out, and ask `:predict` for sequence_output")
+    models: dict[str, EncoderSpec] = {}
+    for name, handle in arguments.model:
+        name = name or default_name(handle)
+        if name in models:
+            raise UsageError(
+                f"--model {handle}: there is a model called {name} already; name it: --model NAME={handle}"
+            )
+        models[name] = EncoderSpec(
+            model=handle,
+            preprocessor=arguments.preprocessor,
+            pooling=arguments.pooling,
+            layers=arguments.layers,
+            normalize=arguments.normalize,
+            max_tokens=arguments.max_tokens,
+            precision=arguments.precision,
+        )
+    return models
+
+
+def _keys(arguments: argparse.Namespace) -> Path | tuple[ApiKey, ...] | None:
+    if arguments.no_auth:
+        return None
+    if arguments.api_keys:
+        path = Path(arguments.api_keys).absolute()
+        KeyFile(path)  # or the replicas would find it wrong, one after the other
+        return path
+    if keys := keys_of_environment(os.environ.get(KEYS_VARIABLE, "")):
+        return keys
+    if not is_loopback(arguments.host):
+        raise UsageError(
+            f"--host {arguments.host}: others reach it, and it would answer everybody; give --api-keys FILE or set "
+            f"{KEYS_VARIABLE}, or say --no-auth where something in front of it keeps strangers out"
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

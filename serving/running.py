@@ -1,0 +1,90 @@
+"""An application in a Ray that is connected: started, watched, and ended after what it has begun."""
+
+import re
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ray import serve
+from ray.serve import Application
+from ray.serve.api import RunTarget
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
+
+from pipelines.errors import EncorpusError
+
+POLL_SECONDS = 0.5
+ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class State:
+    """running, starting: replicas. ready: whether all is as it was asked for. trouble: why it is not, in one line."""
+
+    running: int
+    starting: int
+    ready: bool
+    trouble: str | None = None
+
+
+def start(application: Application, name: str, host: str, port: int) -> None:
+    """Starts an application behind a port of each node. Does not wait until it is ready."""
+    serve.start(http_options={"host": host, "port": port})
+    serve.run_many([RunTarget(application, name=name, route_prefix="/")], wait_for_applications_running=False)
+
+
+def states(name: str) -> Iterator[State]:
+    """What becomes of an application, whenever it changes, without an end. Raises EncorpusError as `state_of`."""
+    before = None
+    while True:
+        state = state_of(serve.status().applications.get(name))
+        if state != before:
+            yield state
+        before = state
+        time.sleep(POLL_SECONDS)
+
+
+def state_of(seen: ApplicationStatusOverview | None) -> State:
+    """What Ray Serve says of an application. Raises EncorpusError where it cannot start, or is gone."""
+    if seen is None:
+        raise EncorpusError("the application is gone: somebody has deleted it")
+    replicas = Counter[str]()
+    for deployment in seen.deployments.values():
+        replicas.update({str(state): number for state, number in deployment.replica_states.items()})
+    message = "\n".join([seen.message, *(deployment.message for deployment in seen.deployments.values())])
+    if seen.status is ApplicationStatus.DEPLOY_FAILED:
+        raise EncorpusError(f"the replicas do not start: {reason(message)}")
+    return State(
+        running=replicas["RUNNING"],
+        starting=replicas["STARTING"],
+        ready=seen.status is ApplicationStatus.RUNNING,
+        trouble=reason(message) if seen.status is ApplicationStatus.UNHEALTHY else None,
+    )
+
+
+def require_answer(url: str) -> None:
+    """Raises EncorpusError where nobody answers at a URL for a while, although the replicas are ready."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=ANSWER_SECONDS).close()
+            return
+        except OSError as error:
+            if time.monotonic() > until:
+                raise EncorpusError(f"{url} does not answer, although the replicas are ready: {error}") from None
+        time.sleep(POLL_SECONDS)
+
+
+def stop(name: str, everything: bool) -> None:
+    """Ends an application after the requests that it has begun. everything: Ray Serve as a whole, too."""
+    if everything:
+        serve.shutdown()
+    else:
+        serve.delete(name)
+
+
+def reason(message: str) -> str:
+    """The last error in what Ray Serve tells, without its trace."""
+    errors = re.findall(r"^\s*(?:[\w.]+\.)?(\w*(?:Error|Exception): .+)$", message, re.MULTILINE)
+    return errors[-1] if errors else " ".join(message.split())[:300]

@@ -1,0 +1,28 @@
+"""What is served, and how: plain values, the same in every replica."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.encoder.spec import EncoderSpec
+from serving.api_keys import ApiKey
+from serving.http_app import Limits
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What replicas need to know.
+
+    models: encoder specs by the names that clients say. keys: who may ask, or the file that says so, which is read
+    again when it changes; None lets everybody. most_waiting: tokens in the online lane. batch_floor: share of the
+    encoder that the batch lane gets at least. deadline_seconds: after which a request is given up.
+    """
+
+    models: Mapping[str, EncoderSpec]
+    keys: Path | tuple[ApiKey, ...] | None = None
+    most_waiting: int = 1 << 18
+    batch_floor: float = 0.05
+    deadline_seconds: float = 60.0
+    limits: Limits = field(default_factory=Limits)
+    storage_options: Mapping[str, Any] = field(default_factory=dict)
