@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from cluster.config_file import config_defaults
+from cluster.config_file import defaults_of, read_config
 from cluster.encoder_arguments import encoder_options, storage_option
 from cluster.option_types import (
     column_names,
@@ -43,11 +43,18 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parsers()
     arguments = parser.parse_args(argv)
     if getattr(arguments, "config", None):
-        defaults = config_defaults(arguments.config, arguments.command, commands)
-        commands[arguments.command].set_defaults(**defaults)
+        given, where = read_config(arguments.config), f"--config {arguments.config}"
+        commands[arguments.command].set_defaults(**defaults_of(given, where, arguments.command, commands))
         arguments = parser.parse_args(argv)
     arguments.words = tuple(argv)
     return arguments
+
+
+def parse_mapping(command: str, given: Mapping[str, object], where: str) -> argparse.Namespace:
+    """A command's options, given under their names. where: what errors call them. Raises UsageError."""
+    parser, commands = _parsers()
+    commands[command].set_defaults(**defaults_of(given, where, command, commands))
+    return parser.parse_args([command])
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:

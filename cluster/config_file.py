@@ -9,26 +9,32 @@ from cluster.serve_arguments import Several
 from pipelines.errors import UsageError
 
 
-def config_defaults(path: str, command: str, commands: Mapping[str, argparse.ArgumentParser]) -> dict[str, object]:
-    """The file's options as argparse defaults, converted as on the command line.
-
-    A file for `embed` serves `plan` too, which passes over the options that it has no use for.
-    """
+def read_config(path: str) -> dict[str, object]:
+    """What the file says."""
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"--config {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: not a TOML file: {error}") from None
+
+
+def defaults_of(
+    given: Mapping[str, object], where: str, command: str, commands: Mapping[str, argparse.ArgumentParser]
+) -> dict[str, object]:
+    """Options under their names as argparse defaults, converted as on the command line. where: what errors call them.
+
+    A file for `embed` serves `plan` too, which passes over the options that it has no use for.
+    """
     options = _options(commands[command])
     known = _options(commands["embed"]) if command == "plan" else {}
     defaults: dict[str, object] = {}
     for name, value in given.items():
         key = name.replace("-", "_")
         if key == "config" or key not in options | known:
-            raise UsageError(f"--config {path}: no option {name!r}; see `encorpus {command} --help`")
+            raise UsageError(f"{where}: no option {name!r}; see `encorpus {command} --help`")
         if key in options:
-            defaults[key] = _value(f"--config {path}: {name}", value, options[key])
+            defaults[key] = _value(f"{where}: {name}", value, options[key])
     return defaults
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
+from pipelines.job.pool_size import PoolSize, pool_size
 from serving.api_keys import ApiKey, KeyFile, keys_of_environment
 from serving.settings import Serving
 
@@ -23,6 +24,14 @@ def serving_of(arguments: argparse.Namespace) -> Serving:
         keys=_keys(arguments),
         storage_options=dict(arguments.storage_option),
     )
+
+
+def replicas_of(arguments: argparse.Namespace) -> PoolSize:
+    """The replicas asked for, with what each of them gets of the connected cluster."""
+    from pipelines.job.session import nodes_with
+
+    nodes = nodes_with("CPU"), nodes_with("GPU")
+    return pool_size(arguments.replicas, arguments.gpus_per_replica, *nodes, option="--gpus-per-replica")
 
 
 def default_name(handle: str) -> str:

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.console import Console
-from cluster.serving_options import serving_of
+from cluster.serving_options import replicas_of, serving_of
 from pipelines.encoder.spec import resolve_spec
 from pipelines.errors import UsageError, first_line
 from pipelines.job.cores import usable_cores
-from pipelines.job.pool_size import PoolSize, pool_size
 from pipelines.numbers import count
 from serving.ingress import SWITCH, haproxy_environment
 from serving.settings import Serving
@@ -44,7 +43,7 @@ def _serve(serving: Serving, arguments: argparse.Namespace, console: Console) ->
     from serving.application import application
     from serving.running import require_answer, start, states
 
-    size = _size(arguments)
+    size = replicas_of(arguments)
     console.note(f"loading and compiling {', '.join(serving.models)} in {count(max(1, size.least), 'replica')}")
     began, url = time.monotonic(), f"http://{arguments.host}:{arguments.port}"
     start(application(serving, size), arguments.name, arguments.host, arguments.port)
@@ -92,11 +91,3 @@ def _require_free_port(host: str, port: int) -> None:
             one.bind(address)
     except OSError as error:
         raise UsageError(f"--host {host} --port {port}: {error.strerror or error}; choose another one") from None
-
-
-def _size(arguments: argparse.Namespace) -> PoolSize:
-    """The replicas asked for, with what each of them gets."""
-    from pipelines.job.session import nodes_with
-
-    nodes = nodes_with("CPU"), nodes_with("GPU")
-    return pool_size(arguments.replicas, arguments.gpus_per_replica, *nodes, option="--gpus-per-replica")
