@@ -71,6 +71,7 @@ class TextEncoder:
     def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
         self.resolved = resolved
         self._encoder = encoder
+        self._gpu = gpu
         self.tokenize = tokenizer
         spec = resolved.spec
         self._chunker = Chunker(tokenizer, spec.chunk_overlap, bool(spec.chunk_pool)) if spec.chunk_tokens else None
@@ -107,6 +108,20 @@ class TextEncoder:
         check_layers(resolved.spec.layers, encoder.layer_count)
         tokenizer = Tokenizer.of(resolved, encoder.module)
         return cls(resolved, encoder, tokenizer, gpu)
+
+    def giving(self, output: str) -> "TextEncoder":
+        """An encoder of the same weights and tokenizer, held once, for another thread. It gives an output of the
+        encoder API as it is, in float32. output: `pooled`, or `sequence`."""
+        resolved = self.resolved
+        spec = EncoderSpec(
+            model=str(resolved.model_folder),
+            preprocessor=str(resolved.preprocessor_folder) if resolved.preprocessor_folder else None,
+            pooling=output,
+            normalize=False,
+            max_tokens=resolved.max_tokens,
+            precision=resolved.spec.precision,
+        )
+        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, self._gpu)
 
     @property
     def dimension(self) -> int:
