@@ -1,4 +1,4 @@
-"""What a client is told that asks for something that cannot be: a status, and words in the shape of OpenAI's API."""
+"""What a client is told that asks for something that cannot be: a status, and words in the shape of its API."""
 
 import orjson
 
@@ -27,8 +27,8 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
     @property
-    def body(self) -> bytes:
-        """The JSON of the answer."""
+    def openai_body(self) -> bytes:
+        """The JSON of the answer, as OpenAI's API has it."""
         kind = {401: "invalid_request_error", 429: "rate_limit_error", 503: "server_error", 500: "server_error"}
         told = {
             "message": self.message,
@@ -37,3 +37,13 @@ class ApiError(Exception):
             "code": self.code,
         }
         return orjson.dumps({"error": told})
+
+    @property
+    def tensorflow_body(self) -> bytes:
+        """The JSON of the answer, as TensorFlow Serving has it."""
+        return orjson.dumps({"error": self.message})
+
+
+def cut(text: str) -> str:
+    """What a client sent, as far as it is worth repeating in a message."""
+    return text if len(text) <= 100 else f"{text[:100]}…"

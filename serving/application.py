@@ -14,6 +14,7 @@ from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
 from serving.http_app import http_app
 from serving.lanes import Lane, MicroBatch
+from serving.metrics import Metrics, ModelMeter
 from serving.served_model import ServedModel
 from serving.settings import Serving
 
@@ -52,27 +53,38 @@ class EncoderReplica:
 
         self._serving = serving
         self._load = OnlineLoad()
+        self._metrics = Metrics(serve.get_replica_context().replica_id.unique_id)
         self._models: dict[str, ServedModel] = {}
         for name, spec in serving.models.items():
             encoder = TextEncoder.load(spec, threads, serving.storage_options)
             encoder.warm()
+            meter = _LoadMeter(self._metrics, name, encoder.token_budget, self._load)
             self._models[name] = ServedModel(
-                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, self._measure
+                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, meter
             )
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        return http_app(self._models, _key_source(self._serving.keys), self._serving.limits)
+        return http_app(self._models, _key_source(self._serving.keys), self._serving.limits, self._metrics)
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """For Ray Serve, which gives it to the policy of `serving.autoscaling`."""
         waiting = (
-            model.lanes.waiting(Lane.ONLINE) / (model.throughput.tokens_per_second or math.inf)
+            model.waiting(Lane.ONLINE) / (model.lanes.throughput.tokens_per_second or math.inf)
             for model in self._models.values()
         )
         return {LOAD: self._load.take(sum(waiting))}
 
-    def _measure(self, batch: MicroBatch, seconds: float) -> None:
+
+class _LoadMeter(ModelMeter):
+    """Counts what a micro-batch did for people as the replica's load, too."""
+
+    def __init__(self, metrics: Metrics, model: str, token_budget: int, load: OnlineLoad) -> None:
+        super().__init__(metrics, model, token_budget)
+        self._load = load
+
+    def micro_batch(self, batch: MicroBatch, seconds: float) -> None:
+        super().micro_batch(batch, seconds)
         self._load.add(seconds * batch.online / len(batch.rows))
 
 

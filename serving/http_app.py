@@ -5,31 +5,35 @@ Knows nothing of Ray: any ASGI server runs it.
 
 import asyncio
 import logging
-import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
+import numpy as np
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving.api_error import ApiError
+from pipelines.encoder.tokens import Tokens
+from serving.access_log import AccessLog, record_of
+from serving.api_error import ApiError, cut
 from serving.api_keys import ApiKey, FixedKeys, KeyFile, authenticate
+from serving.key_limits import KeyLimits
+from serving.metrics import CONTENT_TYPE, Metrics
 from serving.openai_api import answer, parse_request
-from serving.rate_limit import RateLimit
-from serving.served_model import ServedModel
+from serving.openapi import EMBEDDINGS, HEALTH, METRICS, MODELS, OPENAPI, PREDICT, READY, openapi
+from serving.request_body import parsed, read_body, require_json, while_connected
+from serving.served_model import ServedModel, all_tokens
+from serving.tensorflow_api import OUTPUTS, answer_predict, check_size, parse_predict
 
 log = logging.getLogger(__name__)
-access = logging.getLogger("serving.access")
-
-Result = TypeVar("Result")
 
 FINGERPRINT_HEADER = "x-encorpus-fingerprint"
-REQUEST_ID_HEADER = "x-request-id"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -39,74 +43,123 @@ class Limits:
     body_bytes: int = 16 << 20
 
 
-def http_app(models: Mapping[str, ServedModel], keys: KeyFile | FixedKeys | None, limits: Limits) -> Starlette:
-    """The application over models by name. keys: who may ask; None lets everybody."""
-    endpoints = _Endpoints(models, keys, limits)
+def http_app(
+    models: Mapping[str, ServedModel],
+    keys: KeyFile | FixedKeys | None,
+    limits: Limits,
+    metrics: Metrics | None = None,
+    all_metrics: Callable[[], Awaitable[str]] | None = None,
+) -> Starlette:
+    """The application over models by name.
+
+    keys: who may ask; None lets everybody. metrics: what it counts into. all_metrics: gives what GET /metrics answers;
+    None for those of this application alone.
+    """
+    counted = metrics or Metrics("0")
+    endpoints = _Endpoints(models, keys, limits, all_metrics or _own(counted))
     return Starlette(
         routes=[
-            Route("/v1/embeddings", endpoints.embeddings, methods=["POST"]),
-            Route("/v1/models", endpoints.list_models, methods=["GET"]),
-            Route("/health", endpoints.health, methods=["GET"]),
+            Route(EMBEDDINGS, endpoints.embeddings, methods=["POST"]),
+            Route(MODELS, endpoints.list_models, methods=["GET"]),
+            Route(PREDICT, endpoints.predict, methods=["POST"]),
+            Route(HEALTH, endpoints.health, methods=["GET"]),
+            Route(READY, endpoints.ready, methods=["GET"]),
+            Route(METRICS, endpoints.metrics, methods=["GET"]),
+            Route(OPENAPI, endpoints.openapi, methods=["GET"]),
         ],
+        middleware=[Middleware(AccessLog, metrics=counted)],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
 
 
+def _own(metrics: Metrics) -> Callable[[], Awaitable[str]]:
+    async def exposition() -> str:
+        return metrics.exposition()
+
+    return exposition
+
+
 class _Endpoints:
-    def __init__(self, models: Mapping[str, ServedModel], keys: KeyFile | FixedKeys | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, ServedModel],
+        keys: KeyFile | FixedKeys | None,
+        limits: Limits,
+        all_metrics: Callable[[], Awaitable[str]],
+    ) -> None:
         self._models = models
         self._keys = keys
         self._limits = limits
-        self._rates: dict[str, tuple[RateLimit, RateLimit]] = {}
+        self._all_metrics = all_metrics
+        self._key_limits = KeyLimits()
+        self._openapi = orjson.dumps(openapi({name: model.encoder for name, model in models.items()}, keys is not None))
 
     async def embeddings(self, request: Request) -> Response:
-        return await self._answered(request, self._embeddings)
+        return await _answered(request, self._embeddings)
 
     async def list_models(self, request: Request) -> Response:
-        return await self._answered(request, self._list_models)
+        return await _answered(request, self._list_models)
+
+    async def predict(self, request: Request) -> Response:
+        return await _answered(request, self._predict)
 
     async def health(self, request: Request) -> Response:
-        """Whether this process answers."""
-        return Response(b'{"status":"ok"}', media_type="application/json")
+        """Whether every model still answers."""
+        told = {name: trouble for name, model in self._models.items() if (trouble := model.trouble())}
+        return _json({"status": "failing", "models": told}, 503) if told else _json({"status": "ok"})
 
-    async def _answered(self, request: Request, endpoint: Callable[[Request], Awaitable[Response]]) -> Response:
-        """The endpoint's answer, or what a client is told where there is none; with a line in the access log."""
-        request_id, started = secrets.token_hex(8), time.monotonic()
-        try:
-            response = await endpoint(request)
-        except ApiError as error:
-            response = _refusal(error)
-        except ClientDisconnect:
-            response = Response(status_code=499)
-        except Exception:
-            log.exception("request %s failed", request_id)
-            response = _refusal(ApiError(500, "The server had an error while processing the request."))
-        response.headers[REQUEST_ID_HEADER] = request_id
-        access.info(
-            "%s %s %s %d %.1f ms",
-            request_id,
-            request.method,
-            request.url.path,
-            response.status_code,
-            (time.monotonic() - started) * 1000,
-        )
-        return response
+    async def ready(self, request: Request) -> Response:
+        """Whether requests are taken. The models are loaded and warm before there is an application."""
+        if any(model.stopping for model in self._models.values()):
+            return _json({"status": "stopping"}, 503)
+        return _json({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(await self._all_metrics(), headers={"content-type": CONTENT_TYPE})
+
+    async def openapi(self, request: Request) -> Response:
+        return Response(self._openapi, media_type="application/json")
 
     async def _embeddings(self, request: Request) -> Response:
         key = self._who(request)
-        asked = parse_request(await _body(request, self._limits.body_bytes))
-        model = self._models.get(asked.model)
-        if model is None:
-            raise ApiError(
-                404, f"The model '{asked.model}' does not exist here.", code="model_not_found", param="model"
-            )
-        tokens_left, requests_left = self._rates_of(key)
-        _require(requests_left, 1)
-        embedded = await _while_connected(request, model.embed(asked))
-        tokens_left.take(embedded.tokens, time.monotonic())
-        body = answer(asked, embedded.vectors, embedded.tokens)
+        require_json(request)
+        asked = await parsed(await read_body(request, self._limits.body_bytes), parse_request)
+        model = self._model(request, asked.model)
+        self._key_limits.take_request(key)
+
+        def charge(tokens: int) -> None:
+            record_of(request).tokens = tokens
+            self._key_limits.take_tokens(key, tokens)
+
+        embedded = await while_connected(request, model.embed(asked, charge))
+        body = await asyncio.to_thread(answer, asked, embedded.vectors, embedded.tokens)
         headers = {FINGERPRINT_HEADER: model.encoder.fingerprint}
         return Response(body, media_type="application/json", headers=headers)
+
+    async def _predict(self, request: Request) -> Response:
+        key = self._who(request)
+        asked = await parsed(await read_body(request, self._limits.body_bytes), parse_predict)
+        model = self._model(request, request.path_params["name"])
+        self._key_limits.take_request(key)
+        tokens = await model.tokens(asked.texts, truncate=True)
+        record_of(request).tokens = count = all_tokens(tokens)
+        heads = {name: await asyncio.to_thread(model.giving, OUTPUTS[name]) for name in asked.outputs}
+        if "sequence_output" in heads:
+            check_size(count, heads["sequence_output"].encoder.dimension)
+        values = await while_connected(request, self._outputs(heads, tokens, key))
+        body = await asyncio.to_thread(answer_predict, asked, values)
+        headers = {FINGERPRINT_HEADER: ", ".join(head.encoder.fingerprint for head in heads.values())}
+        return Response(body, media_type="application/json", headers=headers)
+
+    async def _outputs(
+        self, heads: Mapping[str, ServedModel], tokens: Tokens, key: ApiKey | None
+    ) -> dict[str, list[np.ndarray]]:
+        """Of each output, an array a text. A key pays for each."""
+        values: dict[str, list[np.ndarray]] = {}
+        for name, head in heads.items():
+            distinct = await head.encode(tokens, lambda count: self._key_limits.take_tokens(key, count))
+            values[name] = [distinct[row] for row in tokens.row]
+        return values
 
     async def _list_models(self, request: Request) -> Response:
         self._who(request)
@@ -122,75 +175,58 @@ class _Endpoints:
             }
             for name, model in self._models.items()
         ]
-        return Response(orjson.dumps({"object": "list", "data": data}), media_type="application/json")
+        return _json({"object": "list", "data": data})
+
+    def _model(self, request: Request, name: str) -> ServedModel:
+        model = self._models.get(name)
+        record_of(request).model = name if model else "other"
+        if model is None:
+            told = f"The model '{cut(name)}' does not exist here."
+            raise ApiError(404, told, code="model_not_found", param="model")
+        return model
 
     def _who(self, request: Request) -> ApiKey | None:
         if self._keys is None:
             return None
         if problem := self._keys.reload():
             log.warning("the API keys stay as they were: %s", problem)
-        return authenticate(self._keys.keys, request.headers.get("authorization"))
-
-    def _rates_of(self, key: ApiKey | None) -> tuple[RateLimit, RateLimit]:
-        now = time.monotonic()
-        if key is None:
-            return RateLimit(None, now), RateLimit(None, now)
-        if key.name not in self._rates:
-            self._rates[key.name] = RateLimit(key.tokens_per_minute, now), RateLimit(key.requests_per_minute, now)
-        return self._rates[key.name]
+        key = authenticate(self._keys.keys, request.headers.get("authorization"))
+        record_of(request).key = key.name
+        return key
 
 
-def _require(limit: RateLimit, amount: int) -> None:
-    now = time.monotonic()
-    wait = limit.wait(amount, now)
-    if wait:
-        raise ApiError(
-            429, "Rate limit reached for this key.", code="rate_limit_exceeded", retry_after=max(1, round(wait))
-        )
-    limit.take(amount, now)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """The request's body. Raises ApiError as soon as it is longer than allowed."""
-    parts: list[bytes] = []
-    length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > most:
-            raise ApiError(413, f"The body of the request is longer than {most:,} bytes: send it in parts.")
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _while_connected(request: Request, work: Awaitable[Result]) -> Result:
-    """The work's result; it is cancelled when the client goes away, and ClientDisconnect raised."""
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
+async def _answered(request: Request, endpoint: Endpoint) -> Response:
+    """The endpoint's answer, or what a client is told where there is none."""
     try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientDisconnect
-    finally:
-        working.cancel()
-        gone.cancel()
+        return await endpoint(request)
+    except ApiError as error:
+        return _refusal(request, error)
+    except ClientDisconnect:
+        return Response(status_code=499)
+    except Exception:
+        log.exception("request %s failed", record_of(request).request_id)
+        return _refusal(request, ApiError(500, "The server had an error while processing the request."))
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def _json(content: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-def _refusal(error: ApiError) -> Response:
-    headers = {"retry-after": str(error.retry_after)} if error.retry_after else None
-    return Response(error.body, error.status, headers, media_type="application/json")
+def _refusal(request: Request, error: ApiError, headers: Mapping[str, str] | None = None) -> Response:
+    """In the shape that the path's clients know."""
+    more = {"retry-after": str(error.retry_after)} if error.retry_after else {}
+    if error.status == 401:
+        more["www-authenticate"] = "Bearer"
+    body = error.tensorflow_body if request.url.path.endswith(":predict") else error.openai_body
+    return Response(body, error.status, {**(headers or {}), **more}, media_type="application/json")
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
-    return _refusal(ApiError(404, f"Unknown request URL: {request.method} {request.url.path}.", code="unknown_url"))
+    told = f"Unknown request URL: {request.method} {cut(request.url.path)}."
+    return _refusal(request, ApiError(404, told, code="unknown_url"))
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:
-    return _refusal(
-        ApiError(405, f"Not allowed here: {request.method} {request.url.path}.", code="method_not_supported")
-    )
+    told = f"Not allowed here: {request.method} {cut(request.url.path)}."
+    allowed = error.headers if isinstance(error, HTTPException) else None
+    return _refusal(request, ApiError(405, told, code="method_not_supported"), allowed)

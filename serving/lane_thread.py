@@ -1,5 +1,6 @@
 """The thread that encodes what waits in the lanes: each micro-batch is chosen when the last one is done."""
 
+import logging
 import math
 import threading
 import time
@@ -11,7 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from pipelines.encoder.tokens import Tokens
+from serving.admission import Throughput
+from serving.lane_meter import UNMETERED, LaneMeter
 from serving.lanes import Lane, Lanes, MicroBatch
+
+log = logging.getLogger(__name__)
 
 
 class TooLateError(Exception):
@@ -38,34 +43,40 @@ class MicroBatchEncoder(Protocol):
 
 @dataclass
 class _Request:
-    """vectors: of each distinct row, None while it waits."""
+    """since: when it was submitted. vectors: of each distinct row, None while it waits. begun: whether a row is in a
+    micro-batch."""
 
+    lane: Lane
+    since: float
     tokens: Tokens
     future: "Future[list[np.ndarray]]"
     vectors: list[np.ndarray | None]
     left: int
+    begun: bool = False
 
 
 class LaneThread:
     """Takes tokens from any thread, and encodes them in its own.
 
-    on_micro_batch: told of each micro-batch and the seconds that it took. Call `stop` at the end.
+    throughput: of all lanes. Call `stop` at the end.
     """
 
     def __init__(
         self,
         encoder: MicroBatchEncoder,
         batch_floor: float,
-        on_micro_batch: Callable[[MicroBatch, float], None] = lambda batch, seconds: None,
+        meter: LaneMeter = UNMETERED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._encoder = encoder
         self._lanes = Lanes(encoder.ladder, encoder.token_budget, batch_floor)
-        self._on_micro_batch = on_micro_batch
+        self._meter = meter
         self._clock = clock
+        self.throughput = Throughput()
         self._requests: dict[int, _Request] = {}
         self._changed = threading.Condition()
         self._stopping = False
+        self._at_hand_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="lanes", daemon=True)
         self._thread.start()
 
@@ -76,7 +87,7 @@ class LaneThread:
         nobody waits for any more: rows that were not begun are not encoded.
         """
         distinct = len(tokens.lengths)
-        request = _Request(tokens, Future(), [None] * distinct, distinct)
+        request = _Request(lane, self._clock(), tokens, Future(), [None] * distinct, distinct)
         with self._changed:
             if self._stopping:
                 request.future.set_exception(StoppedError())
@@ -94,6 +105,20 @@ class LaneThread:
         with self._changed:
             return self._lanes.waiting(lane)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._stopping
+
+    def trouble(self, most_seconds: float) -> str | None:
+        """Why nothing is encoded any more, None where all is well. most_seconds: that a micro-batch may take."""
+        since = self._at_hand_since
+        if not self._thread.is_alive():
+            return "the thread that encodes has ended"
+        if since is not None and self._clock() - since > most_seconds:
+            return f"a micro-batch has taken more than {most_seconds:g} seconds"
+        return None
+
     def stop(self) -> None:
         """Ends the thread after the micro-batch at hand; what waits fails with StoppedError."""
         with self._changed:
@@ -105,18 +130,40 @@ class LaneThread:
         with self._changed:
             self._lanes.drop(number)
             self._requests.pop(number, None)
+        self._meter.cancelled()
 
     def _run(self) -> None:
-        while (batch := self._next()) is not None:
-            started = self._clock()
-            try:
-                values = self._encode(batch)
-            except Exception as error:
-                self._fail({row.request for row in batch.rows}, error)
-            else:
-                self._hand_out(batch, values)
-            self._on_micro_batch(batch, self._clock() - started)
-        self._fail(set(self._requests), StoppedError())
+        try:
+            while (batch := self._next()) is not None:
+                self._answer(batch)
+        finally:
+            with self._changed:
+                self._stopping = True
+                waiting = set(self._requests)
+            self._fail(waiting, StoppedError())
+
+    def _answer(self, batch: MicroBatch) -> None:
+        self._at_hand_since = started = self._clock()
+        self._begin(batch, started)
+        try:
+            values = self._encode(batch)
+        except Exception as error:
+            log.exception("a micro-batch of %d rows of %d tokens failed", len(batch.rows), batch.length)
+            self._fail({row.request for row in batch.rows}, error)
+        else:
+            self._hand_out(batch, values)
+        self._at_hand_since = None
+        seconds = self._clock() - started
+        self.throughput.add(sum(row.tokens for row in batch.rows), seconds)
+        self._meter.micro_batch(batch, seconds)
+
+    def _begin(self, batch: MicroBatch, now: float) -> None:
+        with self._changed:
+            found = [self._requests.get(number) for number in {row.request for row in batch.rows}]
+            fresh = [request for request in found if request is not None and not request.begun]
+        for request in fresh:
+            request.begun = True
+            self._meter.begun(request.lane, now - request.since)
 
     def _next(self) -> MicroBatch | None:
         """The next micro-batch, as soon as there is one; None at the end."""
@@ -127,6 +174,7 @@ class LaneThread:
                 if batch is None and not late and not self._stopping:
                     self._changed.wait()
             for request in late.values():
+                self._meter.late(request.lane)
                 _settle(request.future, TooLateError())
             if batch is not None or self._stopping:
                 return batch

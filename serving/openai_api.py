@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from serving.api_error import ApiError
+from serving.api_error import ApiError, cut
 
 MOST_INPUTS = 2048
 
@@ -34,10 +34,10 @@ class EmbeddingRequest:
 
 def parse_request(body: bytes) -> EmbeddingRequest:
     """The request in a body. Raises ApiError that names the field which is wrong."""
-    fields = _object(body)
+    fields = json_object(body)
     unknown = sorted(set(fields) - FIELDS)
     if unknown:
-        raise _wrong(unknown[0], f"Unrecognized request argument supplied: {unknown[0]}")
+        raise _wrong(cut(unknown[0]), f"Unrecognized request argument supplied: {cut(unknown[0])}")
     return EmbeddingRequest(
         model=_model(fields),
         inputs=_inputs(fields),
@@ -63,13 +63,14 @@ def answer(request: EmbeddingRequest, vectors: np.ndarray, tokens: int) -> bytes
     return orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """The fields of the JSON object in a body. Raises ApiError where there is none."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ApiError(400, f"We could not parse the JSON body of your request: {error}.") from None
     if not isinstance(fields, dict):
-        raise ApiError(400, 'The body of the request has to be a JSON object, such as {"model": …, "input": …}.')
+        raise ApiError(400, f"The body of the request has to be a JSON object, and is {kind_of(fields)}.")
     return fields
 
 
@@ -78,7 +79,7 @@ def _model(fields: dict[str, Any]) -> str:
     if model is None:
         raise _wrong("model", "you must provide a model parameter")
     if not isinstance(model, str):
-        raise _wrong("model", f"'model' has to be a string, and is {_kind(model)}.")
+        raise _wrong("model", f"'model' has to be a string, and is {kind_of(model)}.")
     return model
 
 
@@ -88,7 +89,7 @@ def _inputs(fields: dict[str, Any]) -> tuple[str, ...] | tuple[tuple[int, ...], 
         raise _wrong("input", "You must provide an 'input': a string, a list of strings, or lists of token ids.")
     items: Any = [given] if isinstance(given, str) else given
     if not isinstance(items, list):
-        raise _wrong("input", f"'input' has to be a string or a list, and is {_kind(items)}.")
+        raise _wrong("input", f"'input' has to be a string or a list, and is {kind_of(items)}.")
     if items and all(_is_integer(item) for item in items):
         items = [items]
     if not items:
@@ -109,7 +110,7 @@ def _text(index: int, text: str) -> str:
 def _ids(index: int, item: Any) -> tuple[int, ...]:
     if not isinstance(item, list):
         raise _wrong(
-            "input", f"'input[{index}]' is {_kind(item)}: the items have to be all strings or all lists of token ids."
+            "input", f"'input[{index}]' is {kind_of(item)}: the items have to be all strings or all lists of token ids."
         )
     if not item:
         raise _wrong("input", f"'input[{index}]' cannot be an empty list.")
@@ -120,8 +121,9 @@ def _ids(index: int, item: Any) -> tuple[int, ...]:
 
 def _in_base64(fields: dict[str, Any]) -> bool:
     form = fields.get("encoding_format")
-    if form not in (None, "float", "base64"):
-        raise _wrong("encoding_format", f"'encoding_format' is {form!r}, and may be 'float' or 'base64'.")
+    if form is not None and (not isinstance(form, str) or form not in ("float", "base64")):
+        told = f"'{cut(form)}'" if isinstance(form, str) else kind_of(form)
+        raise _wrong("encoding_format", f"'encoding_format' is {told}, and may be 'float' or 'base64'.")
     return form == "base64"
 
 
@@ -143,7 +145,8 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
     names: Sequence[tuple[type, str]] = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "a string"))
     if value is None:
         return "null"

@@ -16,6 +16,7 @@ class FakeTokenizer:
 
     max_tokens = MAX_TOKENS
     special = 2
+    vocabulary: int | None = 1000
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         distinct = list(dict.fromkeys(texts))
@@ -33,25 +34,35 @@ class FakeTokenizer:
 
 
 class FakeEncoder:
-    """Vectors [sum of ids, tokens, first id]; `free` is cleared to hold it back."""
+    """Vectors [sum of ids, tokens, first id]; `free` is cleared to hold it back. As the encoder API's own outputs,
+    `pooled` gives them doubled, and `sequence` [id, 1] of each token."""
 
     ladder = length_ladder(MAX_TOKENS)
     token_budget = 64
-    dimension = 3
     fingerprint = "f" * 64
     tokenize = FakeTokenizer()
 
-    def __init__(self) -> None:
+    def __init__(self, output: str | None = None) -> None:
+        self.output = output
+        if output:
+            self.fingerprint = {"pooled": "a" * 64, "sequence": "b" * 64}[output]
+        self.dimension = 2 if output == "sequence" else 3
         self.free = threading.Event()
         self.free.set()
         self.begun = threading.Semaphore(0)
         self.rows = 0
 
+    def giving(self, output: str) -> "FakeEncoder":
+        return FakeEncoder(output)
+
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         self.begun.release()
         assert self.free.wait(timeout=60)
         self.rows += len(word_ids)
-        return np.stack([word_ids.sum(axis=1), mask.sum(axis=1), word_ids[:, 0]], axis=1).astype(np.float32)
+        if self.output == "sequence":
+            return np.stack([word_ids, mask], axis=2).astype(np.float32)
+        times = 2 if self.output else 1
+        return times * np.stack([word_ids.sum(axis=1), mask.sum(axis=1), word_ids[:, 0]], axis=1).astype(np.float32)
 
 
 def vector_of(text: str) -> list[float]:

@@ -3,40 +3,21 @@
 import hashlib
 import json
 import socket
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-import uvicorn
 
 from serving.api_keys import KeyFile
 from serving.http_app import FINGERPRINT_HEADER, Limits, http_app
 from serving.lanes import Lane
 from serving.served_model import ServedModel
 from tests.serving.fake_encoder import MAX_TOKENS, FakeEncoder, vector_of
+from tests.serving.http_server import client_of, running, vectors, wait_for
 
 KEY, SLOW_KEY = "a good key", "a key with limits"
-
-
-@contextmanager
-def running(app: Any) -> Iterator[str]:
-    """An HTTP server in this process; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +52,6 @@ def key_file(folder: Path) -> KeyFile:
 @pytest.fixture
 def client(address):
     return client_of(address, KEY)
-
-
-def client_of(address: str, key: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0)
-
-
-def vectors(client: openai.OpenAI, given: Any, **more: Any) -> list[list[float]]:
-    return [item.embedding for item in client.embeddings.create(model="small", input=given, **more).data]
 
 
 def test_a_text_and_a_list_of_texts(client):
@@ -190,33 +163,49 @@ def test_a_request_whose_client_went_away_is_not_computed(held):
     assert encoder.rows == 1
 
 
-def wait_for(condition: Any) -> None:
-    """Asks again and again, up to a minute."""
-    tick = threading.Event()
-    for _ in range(6000):
-        if condition():
-            return
-        tick.wait(0.01)
-    raise AssertionError("it did not come")
+def test_as_many_token_ids_as_texts_and_not_one_more(client):
+    assert len(vectors(client, [[4]] * 2048)) == 2048
+    for given in (["a"] * 2049, [[4]] * 2049):
+        with pytest.raises(openai.BadRequestError, match="may have 2,048"):
+            vectors(client, given)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("POST", "/v1/embeddings", b"{", 400),
-        ("POST", "/v1/embeddings", b'"' + b"a" * (1 << 20), 413),
-        ("GET", "/v1/embeddings", None, 405),
-        ("GET", "/nowhere", None, 404),
-    ],
-)
-def test_what_is_no_request_is_refused_in_openais_shape(address, method, path, body, status):
-    request = urllib.request.Request(address + path, body, {"authorization": f"Bearer {KEY}"}, method=method)
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=30)
-    assert refused.value.code == status
-    assert json.loads(refused.value.read())["error"]["message"]
+def test_what_the_client_asks_for_by_default_is_base64(address, client):
+    sent = client.embeddings.with_raw_response.create(model="small", input="a text")
+    assert json.loads(sent.http_request.content)["encoding_format"] == "base64"
+    assert isinstance(json.loads(sent.text)["data"][0]["embedding"], str)
 
 
-def test_health_asks_for_no_key(address):
-    with urllib.request.urlopen(f"{address}/health", timeout=30) as answer:
-        assert json.loads(answer.read()) == {"status": "ok"}
+@pytest.mark.parametrize("given", [[[1], [-1]], [[1], [1000]], [[1], [2**31 - 1]]], ids=["below", "above", "far above"])
+def test_a_token_id_that_the_model_does_not_have_is_refused(client, given):
+    with pytest.raises(openai.BadRequestError, match=r"'input\[1\]'") as refused:
+        vectors(client, given)
+    assert refused.value.param == "input"
+
+
+def test_token_ids_are_refused_where_the_vocabulary_is_not_known(client, encoder, monkeypatch):
+    monkeypatch.setattr(encoder.tokenize, "vocabulary", None)
+    with pytest.raises(openai.BadRequestError, match="send texts"):
+        vectors(client, [1])
+
+
+def test_without_a_key(client):
+    with pytest.raises(openai.AuthenticationError):
+        vectors(client, "a", extra_headers={"Authorization": openai.Omit()})
+
+
+@pytest.mark.parametrize("given", [1.5, {"text": "a"}, [None], [["a"]], ["a", [1]], [[1.0]], [True], "", [], [[]]])
+def test_inputs_of_a_wrong_type(client, given):
+    with pytest.raises(openai.BadRequestError) as refused:
+        vectors(client, given)
+    assert refused.value.param == "input"
+
+
+def test_an_encoder_that_fails_is_told_without_its_words(model, client, monkeypatch):
+    def fail(*arrays: Any) -> None:
+        raise RuntimeError("at /secret/path.py line 7")
+
+    monkeypatch.setattr(model.encoder, "encode_batch", fail)
+    with pytest.raises(openai.InternalServerError) as failed:
+        vectors(client, "a")
+    assert "secret" not in failed.value.response.text

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.api_error import ApiError
@@ -91,12 +91,13 @@ def test_a_body_that_is_no_object_is_refused(body):
     assert refusal(body).status == 400
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary() | st.dictionaries(FIELDS, JSON).map(lambda fields: json.dumps(fields).encode()))
 def test_any_body_is_a_request_or_a_refusal_in_openais_shape(body):
     try:
         parse_request(body)
     except ApiError as error:
-        told = json.loads(error.body)["error"]
+        told = json.loads(error.openai_body)["error"]
         assert set(told) == {"message", "type", "param", "code"}
         assert told["message"]
 
