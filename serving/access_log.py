@@ -24,6 +24,15 @@ PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 RECORD = "encorpus.record"
 
 
+def write_access_log() -> None:
+    """From now on, the lines go to stderr of this process."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    access.handlers = [handler]
+    access.setLevel(logging.INFO)
+    access.propagate = False
+
+
 @dataclass
 class RequestRecord:
     """What becomes known of a request while it is served.

@@ -10,10 +10,12 @@ from ray.serve import Application
 from starlette.applications import Starlette
 
 from pipelines.job.pool_size import PoolSize
+from serving.access_log import write_access_log
 from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
 from serving.http_app import http_app
 from serving.lanes import Lane, MicroBatch
+from serving.meters import Meters
 from serving.metrics import Metrics, ModelMeter
 from serving.served_model import ServedModel
 from serving.settings import Serving
@@ -51,9 +53,12 @@ class EncoderReplica:
         """threads: of the CPU, None for all."""
         from pipelines.encoder.text_encoder import TextEncoder
 
+        write_access_log()
         self._serving = serving
         self._load = OnlineLoad()
-        self._metrics = Metrics(serve.get_replica_context().replica_id.unique_id)
+        replica = serve.get_replica_context()
+        self._metrics = Metrics(replica.replica_id.unique_id)
+        self._meters = Meters(replica.app_name, self._metrics)
         self._models: dict[str, ServedModel] = {}
         for name, spec in serving.models.items():
             encoder = TextEncoder.load(spec, threads, serving.storage_options)
@@ -62,10 +67,18 @@ class EncoderReplica:
             self._models[name] = ServedModel(
                 name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, meter
             )
+            self._metrics.watch(self._models[name])
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        return http_app(self._models, _key_source(self._serving.keys), self._serving.limits, self._metrics)
+        keys = _key_source(self._serving.keys)
+        return http_app(self._models, keys, self._serving.limits, self._metrics, self._meters.exposition)
+
+    def check_health(self) -> None:
+        """Ray Serve replaces a replica of which this raises."""
+        for model in self._models.values():
+            if trouble := model.trouble():
+                raise RuntimeError(f"model {model.name}: {trouble}")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """For Ray Serve, which gives it to the policy of `serving.autoscaling`."""

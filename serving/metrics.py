@@ -1,10 +1,9 @@
 """What a replica counts, in Prometheus' words. Its registry is its own; label values are of a known set."""
 
-from collections.abc import Callable
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 from serving.lanes import Lane, MicroBatch
+from serving.served_model import ServedModel
 
 MICRO_BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 WAIT_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -64,14 +63,14 @@ class Metrics:
         self.requests.labels(self.replica, endpoint, model, status).inc()
         self.request_seconds.labels(self.replica, endpoint).observe(seconds)
 
-    def serve(self, model: str, fingerprint: str, dimension: int, max_tokens: int) -> None:
-        """A model is served from now on."""
-        self.model_info.labels(self.replica, model, fingerprint, dimension, max_tokens).set(1)
-
-    def watch(self, model: str, waiting: Callable[[Lane], int]) -> None:
-        """Asks for the tokens that wait in each lane whenever the text is made."""
+    def watch(self, model: ServedModel) -> None:
+        """A model is served from now on. What waits in its lanes is asked for whenever the text is made."""
+        encoder = model.encoder
+        facts = (encoder.fingerprint, encoder.dimension, encoder.tokenize.max_tokens)
+        self.model_info.labels(self.replica, model.name, *facts).set(1)
         for lane in Lane:
-            self.waiting_tokens.labels(self.replica, model, lane).set_function(lambda lane=lane: waiting(lane))
+            waiting = self.waiting_tokens.labels(self.replica, model.name, lane)
+            waiting.set_function(lambda lane=lane: model.waiting(lane))
 
     def exposition(self) -> str:
         """All of it in Prometheus' text format."""
