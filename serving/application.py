@@ -13,6 +13,7 @@ from pipelines.job.pool_size import PoolSize
 from serving.access_log import write_access_log
 from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
+from serving.doors import Doors
 from serving.http_app import http_app
 from serving.lanes import Lane, MicroBatch
 from serving.meters import Meters
@@ -56,6 +57,7 @@ class EncoderReplica:
         write_access_log()
         self._serving = serving
         self._load = OnlineLoad()
+        self._doors = Doors()
         replica = serve.get_replica_context()
         self._metrics = Metrics(replica.replica_id.unique_id)
         self._meters = Meters(replica.app_name, self._metrics)
@@ -72,7 +74,11 @@ class EncoderReplica:
 
     def __serve_build_asgi_app__(self) -> Starlette:
         keys = _key_source(self._serving.keys)
-        return http_app(self._models, keys, self._serving.limits, self._metrics, self._meters.exposition)
+        return http_app(self._models, keys, self._serving.limits, self._metrics, self._meters.exposition, self._doors)
+
+    async def close(self) -> None:
+        """Takes no more requests, and is back when those that were taken are answered."""
+        await self._doors.close()
 
     def check_health(self) -> None:
         """Ray Serve replaces a replica of which this raises."""

@@ -21,6 +21,7 @@ from pipelines.encoder.tokens import Tokens
 from serving.access_log import AccessLog, record_of
 from serving.api_error import ApiError, cut
 from serving.api_keys import ApiKey, FixedKeys, KeyFile, authenticate
+from serving.doors import Doors
 from serving.key_limits import KeyLimits
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.openai_api import answer, parse_request
@@ -49,14 +50,15 @@ def http_app(
     limits: Limits,
     metrics: Metrics | None = None,
     all_metrics: Callable[[], Awaitable[str]] | None = None,
+    doors: Doors | None = None,
 ) -> Starlette:
     """The application over models by name.
 
     keys: who may ask; None lets everybody. metrics: what it counts into. all_metrics: gives what GET /metrics answers;
-    None for those of this application alone.
+    None for those of this application alone. doors: what requests come in by.
     """
     counted = metrics or Metrics("0")
-    endpoints = _Endpoints(models, keys, limits, all_metrics or _own(counted))
+    endpoints = _Endpoints(models, keys, limits, all_metrics or _own(counted), doors or Doors())
     return Starlette(
         routes=[
             Route(EMBEDDINGS, endpoints.embeddings, methods=["POST"]),
@@ -86,22 +88,24 @@ class _Endpoints:
         keys: KeyFile | FixedKeys | None,
         limits: Limits,
         all_metrics: Callable[[], Awaitable[str]],
+        doors: Doors,
     ) -> None:
         self._models = models
         self._keys = keys
         self._limits = limits
         self._all_metrics = all_metrics
+        self._doors = doors
         self._key_limits = KeyLimits()
         self._openapi = orjson.dumps(openapi({name: model.encoder for name, model in models.items()}, keys is not None))
 
     async def embeddings(self, request: Request) -> Response:
-        return await _answered(request, self._embeddings)
+        return await self._answered(request, self._embeddings)
 
     async def list_models(self, request: Request) -> Response:
-        return await _answered(request, self._list_models)
+        return await self._answered(request, self._list_models)
 
     async def predict(self, request: Request) -> Response:
-        return await _answered(request, self._predict)
+        return await self._answered(request, self._predict)
 
     async def health(self, request: Request) -> Response:
         """Whether every model still answers."""
@@ -110,7 +114,7 @@ class _Endpoints:
 
     async def ready(self, request: Request) -> Response:
         """Whether requests are taken. The models are loaded and warm before there is an application."""
-        if any(model.stopping for model in self._models.values()):
+        if not self._doors.open or any(model.stopping for model in self._models.values()):
             return _json({"status": "stopping"}, 503)
         return _json({"status": "ready"})
 
@@ -119,6 +123,19 @@ class _Endpoints:
 
     async def openapi(self, request: Request) -> Response:
         return Response(self._openapi, media_type="application/json")
+
+    async def _answered(self, request: Request, endpoint: Endpoint) -> Response:
+        """The endpoint's answer, or what a client is told where there is none."""
+        try:
+            with self._doors.inside():
+                return await endpoint(request)
+        except ApiError as error:
+            return _refusal(request, error)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception:
+            log.exception("request %s failed", record_of(request).request_id)
+            return _refusal(request, ApiError(500, "The server had an error while processing the request."))
 
     async def _embeddings(self, request: Request) -> Response:
         key = self._who(request)
@@ -193,19 +210,6 @@ class _Endpoints:
         key = authenticate(self._keys.keys, request.headers.get("authorization"))
         record_of(request).key = key.name
         return key
-
-
-async def _answered(request: Request, endpoint: Endpoint) -> Response:
-    """The endpoint's answer, or what a client is told where there is none."""
-    try:
-        return await endpoint(request)
-    except ApiError as error:
-        return _refusal(request, error)
-    except ClientDisconnect:
-        return Response(status_code=499)
-    except Exception:
-        log.exception("request %s failed", record_of(request).request_id)
-        return _refusal(request, ApiError(500, "The server had an error while processing the request."))
 
 
 def _json(content: object, status: int = 200) -> Response:

@@ -1,5 +1,6 @@
 """An application in a Ray that is connected: started, watched, and ended after what it has begun."""
 
+import logging
 import re
 import time
 import urllib.request
@@ -16,6 +17,12 @@ from pipelines.errors import EncorpusError
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 30.0
+
+# For the requests that a replica has taken, and for their answers to be on their way.
+CLOSE_SECONDS = 90.0
+SENT_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,16 @@ def require_answer(url: str) -> None:
 
 
 def stop(name: str, everything: bool) -> None:
-    """Ends an application after the requests that it has begun. everything: Ray Serve as a whole, too."""
+    """Ends an application after the requests that it has taken. everything: Ray Serve as a whole, too.
+
+    Meanwhile others are told to come again later. Afterwards is too late: the proxy goes before the replicas.
+    """
+    try:
+        serve.get_app_handle(name).broadcast("close").results(timeout_s=CLOSE_SECONDS)
+    except Exception as error:
+        # Such as none that has started; whatever it is, the end comes all the same.
+        log.warning("the replicas do not close: %s", error)
+    time.sleep(SENT_SECONDS)
     if everything:
         serve.shutdown()
     else:
