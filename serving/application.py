@@ -1,9 +1,9 @@
-"""The Ray Serve application: replicas that each hold the models and answer HTTP."""
+"""The Ray Serve application: replicas that each hold the models, answer HTTP, and do batch jobs' work beside it."""
 
 import logging
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import serve
 from ray.serve import Application
@@ -13,9 +13,14 @@ from pipelines.job.pool_size import PoolSize
 from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
 from serving.http_app import http_app
+from serving.in_thread import in_thread
 from serving.lanes import Lane, MicroBatch
 from serving.served_model import ServedModel
 from serving.settings import Serving
+
+if TYPE_CHECKING:  # they import TensorFlow, and only replicas need it
+    from serving.batch_work import Call
+    from serving.fit import Wanted
 
 # Requests that a replica holds at once; its own queue says no by tokens, long before.
 MOST_REQUESTS = 4096
@@ -49,17 +54,31 @@ class EncoderReplica:
     def __init__(self, serving: Serving, threads: int | None) -> None:
         """threads: of the CPU, None for all."""
         from pipelines.encoder.text_encoder import TextEncoder
+        from serving.batch_lane import Served
+        from serving.batch_work import BatchWork
 
         self._serving = serving
         self._load = OnlineLoad()
         self._models: dict[str, ServedModel] = {}
+        served: dict[str, Served] = {}
         for name, spec in serving.models.items():
             encoder = TextEncoder.load(spec, threads, serving.storage_options)
             encoder.warm()
             self._models[name] = ServedModel(
                 name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, self._measure
             )
+            served[name] = Served(encoder, self._models[name].lanes)
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
+
+        self._batch_work = BatchWork(served)
+
+    async def refuses_batch_work(self, wanted: "Wanted") -> str | None:
+        """Why no model here fits a job; None where one does."""
+        return await in_thread(lambda: self._batch_work.refusal(wanted))
+
+    async def do_batch_work(self, call: "Call") -> bool:
+        """Does a task of a job, which may take hours. False if the replica's or the job's end came first."""
+        return await in_thread(lambda: self._batch_work.do(call))
 
     def __serve_build_asgi_app__(self) -> Starlette:
         return http_app(self._models, _key_source(self._serving.keys), self._serving.limits)

@@ -3,9 +3,10 @@
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -37,10 +38,20 @@ class MicroBatchEncoder(Protocol):
 
 
 @dataclass
+class Cost:
+    """What requests have taken of the encoder. rows: by the length to which they were padded. seconds: their share, by
+    rows, of the micro-batches that they were in."""
+
+    rows: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+@dataclass
 class _Request:
     """vectors: of each distinct row, None while it waits."""
 
     tokens: Tokens
+    cost: Cost
     future: "Future[list[np.ndarray]]"
     vectors: list[np.ndarray | None]
     left: int
@@ -69,14 +80,16 @@ class LaneThread:
         self._thread = threading.Thread(target=self._run, name="lanes", daemon=True)
         self._thread.start()
 
-    def submit(self, lane: Lane, tokens: Tokens, deadline: float = math.inf) -> "Future[list[np.ndarray]]":
+    def submit(
+        self, lane: Lane, tokens: Tokens, deadline: float = math.inf, cost: Cost | None = None
+    ) -> "Future[list[np.ndarray]]":
         """The vectors of u distinct rows, [dim] each, or [tokens, dim] for `sequence`, when they are there.
 
         deadline: by the clock; a request that is not done by then fails with TooLateError. Cancel the future of what
-        nobody waits for any more: rows that were not begun are not encoded.
+        nobody waits for any more: rows that were not begun are not encoded. cost: is added up until then.
         """
         distinct = len(tokens.lengths)
-        request = _Request(tokens, Future(), [None] * distinct, distinct)
+        request = _Request(tokens, cost or Cost(), Future(), [None] * distinct, distinct)
         with self._changed:
             if self._stopping:
                 request.future.set_exception(StoppedError())
@@ -114,7 +127,7 @@ class LaneThread:
             except Exception as error:
                 self._fail({row.request for row in batch.rows}, error)
             else:
-                self._hand_out(batch, values)
+                self._hand_out(batch, values, self._clock() - started)
             self._on_micro_batch(batch, self._clock() - started)
         self._fail(set(self._requests), StoppedError())
 
@@ -144,7 +157,7 @@ class LaneThread:
                 array[place, : len(part)] = part
         return self._encoder.encode_batch(*arrays)
 
-    def _hand_out(self, batch: MicroBatch, values: np.ndarray) -> None:
+    def _hand_out(self, batch: MicroBatch, values: np.ndarray, seconds: float) -> None:
         done: list[_Request] = []
         with self._changed:
             for row, value in zip(batch.rows, values, strict=True):
@@ -153,6 +166,8 @@ class LaneThread:
                     continue
                 request.vectors[row.index] = value if value.ndim == 1 else value[: row.tokens]
                 request.left -= 1
+                request.cost.rows[batch.length] += 1
+                request.cost.seconds += seconds / len(batch.rows)
                 if not request.left:
                     done.append(self._requests.pop(row.request))
         for request in done:
