@@ -3,6 +3,7 @@
 import itertools
 import logging
 import threading
+import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ class Calls:
         self._losses: Counter[Task] = Counter()
         self._stopped: Future[Any] = Future()
         self._handle: Any = None
-        self._paused = False
+        self._resume = 0.0
 
     def run(self, late: bool) -> None:
         """Until all tasks have an answer. late: whether units may be late, so that who has nothing to do may help.
@@ -75,9 +76,8 @@ class Calls:
                 seen = self._watch.look()
                 if not seen.there:
                     self._forget_application()
-                elif not self._paused:
+                elif time.monotonic() >= self._resume:
                     self._send(seen.running, late)
-                self._paused = False
                 ended, _ = wait({self._stopped, *self._in_flight}, LOOK_SECONDS, FIRST_COMPLETED)
                 for future in ended & self._in_flight.keys():
                     flight = self._in_flight.pop(future)
@@ -130,9 +130,9 @@ class Calls:
         task = flight.call.task
         if came is Came.DONE:
             return
-        if came is Came.AGAIN:
-            self._paused = not flight.unwanted.is_set()
-        else:
+        # Serve itself may need a moment to leave out a replica that died, or is full.
+        self._resume = time.monotonic() + LOOK_SECONDS
+        if came is Came.LOST:
             ray.get(self._ledger.lost.remote(flight.call.name))
             self._losses[task] += 1
             if self._losses[task] == MOST_LOSSES:
