@@ -3,7 +3,7 @@
 import logging
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ray import serve
 from ray.serve import Application
@@ -12,15 +12,12 @@ from starlette.applications import Starlette
 from pipelines.job.pool_size import PoolSize
 from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
+from serving.batch_call import Call, Wanted
 from serving.http_app import http_app
 from serving.in_thread import in_thread
 from serving.lanes import Lane, MicroBatch
 from serving.served_model import ServedModel
 from serving.settings import Serving
-
-if TYPE_CHECKING:  # they import TensorFlow, and only replicas need it
-    from serving.batch_work import Call
-    from serving.fit import Wanted
 
 # Requests that a replica holds at once; its own queue says no by tokens, long before.
 MOST_REQUESTS = 4096
@@ -72,11 +69,11 @@ class EncoderReplica:
 
         self._batch_work = BatchWork(served)
 
-    async def refuses_batch_work(self, wanted: "Wanted") -> str | None:
+    async def refuses_batch_work(self, wanted: Wanted) -> str | None:
         """Why no model here fits a job; None where one does."""
         return await in_thread(lambda: self._batch_work.refusal(wanted))
 
-    async def do_batch_work(self, call: "Call") -> bool:
+    async def do_batch_work(self, call: Call) -> bool:
         """Does a task of a job, which may take hours. False if the replica's or the job's end came first."""
         return await in_thread(lambda: self._batch_work.do(call))
 

@@ -9,26 +9,14 @@ from dataclasses import dataclass, field, replace
 from ray.exceptions import RayActorError
 
 from pipelines.errors import UsageError
-from pipelines.job.ledger import Ledger
-from pipelines.job.tasks import Task
 from pipelines.job.work_order import UnitEncoder, WorkOrder
 from pipelines.job.worker import EmbedWorker
 from pipelines.version import encorpus_version
+from serving.batch_call import Call, Wanted
 from serving.batch_lane import BatchLaneEncoder, ReplicaStops, Served
-from serving.fit import Wanted, fit
+from serving.fit import fit
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Call:
-    """A task for a replica. job: another name each run. name: of this call, another one whenever the task is sent."""
-
-    job: str
-    name: str
-    task: Task
-    order: WorkOrder
-    ledger: Ledger
 
 
 @dataclass

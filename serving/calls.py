@@ -22,7 +22,7 @@ from pipelines.job.ledger import RemoteLedger
 from pipelines.job.tasks import Task
 from pipelines.job.work_order import WorkOrder
 from serving.application_state import LOOK_SECONDS, Watch
-from serving.batch_work import Call
+from serving.batch_call import Call
 
 log = logging.getLogger(__name__)
 

@@ -5,24 +5,16 @@ job alone to say: max_tokens, the chunk options, and the dtype in the shards.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
+from serving.batch_call import Wanted
 from serving.batch_lane import Served
 
 # Of the options that decide a vector, those that the encoder itself computes by.
 COMPUTED = ("pooling", "layers", "normalize", "precision")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a job is made with. fingerprint: of its encoder. version: of the encorpus that runs it."""
-
-    encoder: EncoderSpec
-    fingerprint: str
-    version: str
 
 
 def fit(models: Mapping[str, Served], wanted: Wanted) -> tuple[Served, ResolvedSpec]:

@@ -24,8 +24,8 @@ from pipelines.job.work_order import work_order
 from pipelines.output.remaining import Remaining
 from pipelines.version import encorpus_version
 from serving.application_state import LOOK_SECONDS, Watch, require_application
+from serving.batch_call import Wanted
 from serving.calls import Calls, calling
-from serving.fit import Wanted
 
 # Replicas die of more than units: of updates, of operators, of fewer being needed.
 MOST_DEATHS = 5

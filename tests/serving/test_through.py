@@ -28,6 +28,7 @@ from serving import application_state
 from serving.application import application
 from serving.settings import Serving
 from serving.through import through
+from tests.cluster.command_line import encorpus
 from tests.pipelines.job.faults import DeadlyStorage, StuckStorage
 from tests.pipelines.job.jobs import job_of as whole_job_of
 from tests.pipelines.job.jobs import json_lines, output_of, shards_of, spec_of, texts_of, write_parquet
@@ -193,6 +194,16 @@ def test_online_requests_are_answered_while_a_job_runs(port, spec, tmp_path):
     summary = embed_through(job, on_progress=lambda snapshot: beside.append(ask()))
     assert summary.progress.rows == 6000
     np.testing.assert_allclose(beside, [alone] * 300, rtol=0, atol=1e-4)
+
+
+def test_the_commands_embed_and_retry_go_through_an_application(port, spec, tmp_path):
+    write_parquet(tmp_path / "a.parquet", {**texts_of("a", 40), "none": None})
+    encoder = ("--model", spec.model, "--pooling", "mean", "--max-tokens", "32")
+    embedded = encorpus("embed", tmp_path / "a.parquet", "-o", tmp_path / "out", *encoder, "--through", APPLICATION)
+    assert embedded.status == 3, embedded
+    retried = encorpus("retry", tmp_path / "out", "--through", APPLICATION)
+    assert (retried.status, retried.out.splitlines()[-1]) == (3, "1 reject before, 1 left")
+    assert verify(output_of(tmp_path / "out")).violations == ()
 
 
 def test_a_job_whose_application_is_deleted_ends_in_one_line_and_a_rerun_does_the_rest(

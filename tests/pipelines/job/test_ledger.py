@@ -51,6 +51,12 @@ def ledger(clock):
     return ledger
 
 
+def test_what_a_lost_call_had_in_hand_its_worker_died_with(ledger):
+    ledger.begin(SECOND.name, Holder("a", "2"))
+    ledger.lost("2")
+    assert [ledger.begin(name, C).deaths for name in (FIRST.name, SECOND.name)] == [0, 1]
+
+
 def test_what_a_worker_had_in_hand_before_it_started_again_it_died_with(ledger):
     ledger.begin(SECOND.name, Holder("a", "2"))
     ledger.begin("something else", B)

@@ -169,6 +169,12 @@ def deadly(name: str) -> UnitLedger:
     return ledger
 
 
+def test_a_job_says_of_how_many_deaths_a_unit_is_to_blame(prepared):
+    name = Unit(0, 0).name
+    (record,) = records(worker_of(prepared, deadly(name), most_deaths=MOST_DEATHS + 1), Task(0, (0,)))
+    assert (record.unit, record.outcome) == (name, Outcome.DONE)
+
+
 def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepared, tmp_path):
     clock = Clock()
     ledger = UnitLedger([Unit(0, 0), Unit(0, 1)], clock=clock)
