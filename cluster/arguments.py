@@ -123,7 +123,16 @@ def _pool_options(parser: argparse.ArgumentParser) -> None:
     pool.add_argument(
         "--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
     )
-    pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for the time of the job")
+    pool.add_argument(
+        "--through",
+        metavar="APP",
+        help="no workers, but the replicas of the `encorpus serve` of this name, beside their requests",
+    )
+    pool.add_argument(
+        "--address",
+        help="a running Ray cluster; default: Ray on this machine, for the time of the job, or with --through the one "
+        "that runs here",
+    )
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The Ray Serve application: replicas that each hold the models and answer HTTP."""
+"""The Ray Serve application: replicas that each hold the models, answer HTTP, and do batch jobs' work beside it."""
 
 import logging
 import math
@@ -13,8 +13,10 @@ from pipelines.job.pool_size import PoolSize
 from serving.access_log import write_access_log
 from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
+from serving.batch_call import Call, Wanted
 from serving.doors import Doors
 from serving.http_app import http_app
+from serving.in_thread import in_thread
 from serving.lanes import Lane, MicroBatch
 from serving.meters import Meters
 from serving.metrics import Metrics, ModelMeter
@@ -53,6 +55,8 @@ class EncoderReplica:
     def __init__(self, serving: Serving, threads: int | None) -> None:
         """threads: of the CPU, None for all."""
         from pipelines.encoder.text_encoder import TextEncoder
+        from serving.batch_lane import Served
+        from serving.batch_work import BatchWork
 
         write_access_log()
         self._serving = serving
@@ -62,6 +66,7 @@ class EncoderReplica:
         self._metrics = Metrics(replica.replica_id.unique_id)
         self._meters = Meters(replica.app_name, self._metrics)
         self._models: dict[str, ServedModel] = {}
+        served: dict[str, Served] = {}
         for name, spec in serving.models.items():
             encoder = TextEncoder.load(spec, threads, serving.storage_options)
             encoder.warm()
@@ -70,7 +75,18 @@ class EncoderReplica:
                 name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, meter
             )
             self._metrics.watch(self._models[name])
+            served[name] = Served(encoder, self._models[name].lanes)
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
+
+        self._batch_work = BatchWork(served)
+
+    async def refuses_batch_work(self, wanted: Wanted) -> str | None:
+        """Why no model here fits a job; None where one does."""
+        return await in_thread(lambda: self._batch_work.refusal(wanted))
+
+    async def do_batch_work(self, call: Call) -> bool:
+        """Does a task of a job, which may take hours. False if the replica's or the job's end came first."""
+        return await in_thread(lambda: self._batch_work.do(call))
 
     def __serve_build_asgi_app__(self) -> Starlette:
         keys = _key_source(self._serving.keys)

@@ -4,9 +4,10 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -42,6 +43,15 @@ class MicroBatchEncoder(Protocol):
 
 
 @dataclass
+class Cost:
+    """What requests have taken of the encoder. rows: by the length to which they were padded. seconds: their share, by
+    rows, of the micro-batches that they were in."""
+
+    rows: Counter[int] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+@dataclass
 class _Request:
     """since: when it was submitted. vectors: of each distinct row, None while it waits. begun: whether a row is in a
     micro-batch."""
@@ -49,6 +59,7 @@ class _Request:
     lane: Lane
     since: float
     tokens: Tokens
+    cost: Cost
     future: "Future[list[np.ndarray]]"
     vectors: list[np.ndarray | None]
     left: int
@@ -80,14 +91,16 @@ class LaneThread:
         self._thread = threading.Thread(target=self._run, name="lanes", daemon=True)
         self._thread.start()
 
-    def submit(self, lane: Lane, tokens: Tokens, deadline: float = math.inf) -> "Future[list[np.ndarray]]":
+    def submit(
+        self, lane: Lane, tokens: Tokens, deadline: float = math.inf, cost: Cost | None = None
+    ) -> "Future[list[np.ndarray]]":
         """The vectors of u distinct rows, [dim] each, or [tokens, dim] for `sequence`, when they are there.
 
         deadline: by the clock; a request that is not done by then fails with TooLateError. Cancel the future of what
-        nobody waits for any more: rows that were not begun are not encoded.
+        nobody waits for any more: rows that were not begun are not encoded. cost: is added up until then.
         """
         distinct = len(tokens.lengths)
-        request = _Request(lane, self._clock(), tokens, Future(), [None] * distinct, distinct)
+        request = _Request(lane, self._clock(), tokens, cost or Cost(), Future(), [None] * distinct, distinct)
         with self._changed:
             if self._stopping:
                 request.future.set_exception(StoppedError())
@@ -151,7 +164,7 @@ class LaneThread:
             log.exception("a micro-batch of %d rows of %d tokens failed", len(batch.rows), batch.length)
             self._fail({row.request for row in batch.rows}, error)
         else:
-            self._hand_out(batch, values)
+            self._hand_out(batch, values, self._clock() - started)
         self._at_hand_since = None
         seconds = self._clock() - started
         self.throughput.add(sum(row.tokens for row in batch.rows), seconds)
@@ -192,7 +205,7 @@ class LaneThread:
                 array[place, : len(part)] = part
         return self._encoder.encode_batch(*arrays)
 
-    def _hand_out(self, batch: MicroBatch, values: np.ndarray) -> None:
+    def _hand_out(self, batch: MicroBatch, values: np.ndarray, seconds: float) -> None:
         done: list[_Request] = []
         with self._changed:
             for row, value in zip(batch.rows, values, strict=True):
@@ -201,6 +214,8 @@ class LaneThread:
                     continue
                 request.vectors[row.index] = value if value.ndim == 1 else value[: row.tokens]
                 request.left -= 1
+                request.cost.rows[batch.length] += 1
+                request.cost.seconds += seconds / len(batch.rows)
                 if not request.left:
                     done.append(self._requests.pop(row.request))
         for request in done:

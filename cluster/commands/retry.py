@@ -6,6 +6,7 @@ from cluster.console import Console
 from cluster.job_options import job_of_output, storage_of
 from cluster.progress_display import progress_display
 from cluster.summary import ALL_EMBEDDED, command_told, exit_status, file_lines, plan_line, summary_lines
+from cluster.workforce import workforce_of
 from pipelines.job.retry import retry
 from pipelines.numbers import count
 from pipelines.output.layout import Output
@@ -15,9 +16,9 @@ from pipelines.output.planned import load_planned
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Retries and tells the exit status: 0 no rejects are left, 1 some units failed, 3 some rejects are left."""
     job = job_of_output(load_planned(Output(arguments.output, storage_of(arguments))), arguments)
-    with progress_display(console) as display:
+    with workforce_of(arguments, job) as workforce, progress_display(console) as display:
         retried = retry(
-            job, lambda prepared: display.begin(plan_line(prepared)), display, command_told(arguments.words)
+            job, lambda prepared: display.begin(plan_line(prepared)), display, command_told(arguments.words), workforce
         )
     if retried.summary is None:
         console.print(f"{job.output}: no rejects, nothing to retry")

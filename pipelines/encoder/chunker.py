@@ -1,6 +1,6 @@
 """Documents become chunks, each of which is packed as a text of its own."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from pipelines.encoder.chunk_bounds import chunk_bounds
 from pipelines.encoder.grouped import grouped
 from pipelines.encoder.placed_tokens import placed_tokens
+from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.tokenizer import Tokenizer
-from pipelines.encoder.tokens import ChunkPlaces, Chunks
+from pipelines.encoder.tokens import ChunkPlaces, Chunks, Tokens
 from pipelines.errors import UsageError
 
 # Documents that are tokenised together: enough to meet most words again, few enough to bound what is held of them.
@@ -26,6 +27,11 @@ class _Document:
     start: np.ndarray
     end: np.ndarray
     tokens: int
+
+
+def document_tokenizer(tokenizer: Tokenizer, spec: EncoderSpec) -> Callable[[Iterable[str]], Tokens]:
+    """What makes `Chunks` of documents where the spec asks for chunks, else the tokens of each, cut."""
+    return Chunker(tokenizer, spec.chunk_overlap, bool(spec.chunk_pool)) if spec.chunk_tokens else tokenizer
 
 
 class Chunker:

@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
 from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, length_ladder
-from pipelines.encoder.chunk_mean import mean_of_chunks
-from pipelines.encoder.chunker import Chunker
+from pipelines.encoder.chunker import document_tokenizer
 from pipelines.encoder.device import prepare_tensorflow
 from pipelines.encoder.flop import flop_by_length
 from pipelines.encoder.pooling import pool, unit_length
@@ -21,6 +20,7 @@ from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, check_layers, chec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import Chunks, Tokens
+from pipelines.encoder.vectors_of_rows import dtype_of_rows, vectors_of_texts
 
 # Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
 CPU_TOKEN_BUDGET = 512
@@ -66,6 +66,7 @@ class TextEncoder:
     asks for them.
 
     ladder: the lengths that batches are padded to, rising. token_budget: positions of a batch, padding included.
+    flop_of_row: what a row of a length costs, 0 where the model's graph does not tell.
     """
 
     def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
@@ -73,13 +74,12 @@ class TextEncoder:
         self._encoder = encoder
         self._gpu = gpu
         self.tokenize = tokenizer
-        spec = resolved.spec
-        self._chunker = Chunker(tokenizer, spec.chunk_overlap, bool(spec.chunk_pool)) if spec.chunk_tokens else None
+        self._tokenize_documents = document_tokenizer(tokenizer, resolved.spec)
         self.token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
-        precision = spec.precision
+        precision = resolved.spec.precision
         fixed = encoder.fixed_length
         self.ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
-        self._flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
+        self.flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
         self._batch = (
             self._encode_batch
             if precision == "float32"
@@ -140,7 +140,7 @@ class TextEncoder:
             layers=encoder.layer_count,
             max_positions=encoder.max_positions,
             parameters=sum(weights),
-            flop_per_token=self._flop_of_row(longest) / longest,
+            flop_per_token=self.flop_of_row(longest) / longest,
         )
 
     @property
@@ -180,18 +180,19 @@ class TextEncoder:
 
     def tokenize_documents(self, texts: Iterable[str]) -> Tokens:
         """The tokens of texts: `Chunks` where the spec asks for chunks, else each text's, cut. Raises as `tokenize`."""
-        return self._chunker(texts) if self._chunker else self.tokenize(texts)
+        return self._tokenize_documents(texts)
+
+    def tokenizer_for(self, resolved: ResolvedSpec) -> Tokenizer:
+        """A tokenizer as another spec of the same model asks for. Raises ModelError."""
+        return Tokenizer.of(resolved, self._encoder.module)
 
     def encode_tokens(self, tokens: Tokens) -> Encoded:
         """Encodes tokenised texts or chunks, each distinct one once."""
         start = time.perf_counter()
         distinct = len(tokens.lengths)
         sequence = self.resolved.pooling == "sequence"
-        pooled = tokens if isinstance(tokens, Chunks) and tokens.pooled else None
         states: list[np.ndarray] = [np.empty(0)] * (distinct if sequence else 0)
-        # Means are taken in float32, whatever comes out.
-        dtype = "float32" if pooled else self.resolved.spec.encoded_dtype
-        vectors = np.empty((0 if sequence else distinct, self.dimension), dtype)
+        vectors = np.empty((0 if sequence else distinct, self.dimension), dtype_of_rows(tokens, self.resolved))
         padded = flop = 0
         for batch in cut_batches(tokens.lengths, self.ladder, self.token_budget):
             full = len(batch.rows) == full_batch_rows(batch.length, self.token_budget)
@@ -207,7 +208,7 @@ class TextEncoder:
                 else:
                     vectors[batch.rows] = value
             padded += len(batch.rows) * batch.length
-            flop += len(batch.rows) * self._flop_of_row(batch.length)
+            flop += len(batch.rows) * self.flop_of_row(batch.length)
         stats = EncodeStats(
             texts=len(tokens.row),
             distinct=distinct,
@@ -216,10 +217,7 @@ class TextEncoder:
             flop=flop,
             seconds=time.perf_counter() - start,
         )
-        if pooled:
-            means = mean_of_chunks(vectors[tokens.row], pooled, self.resolved.normalize)
-            return Encoded(means.astype(self.resolved.spec.encoded_dtype), stats)
-        return Encoded([states[row] for row in tokens.row] if sequence else vectors[tokens.row], stats)
+        return Encoded(vectors_of_texts(states if sequence else vectors, tokens, self.resolved), stats)
 
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or

@@ -1,9 +1,8 @@
 """Writes what a unit became: its rejects first, then its shard, whose presence is the commit."""
 
-from typing import TYPE_CHECKING
-
 from pipelines.corpus.plan import Columns, Plan
 from pipelines.job.embedded import EmbeddedRows
+from pipelines.job.work_order import UnitEncoder
 from pipelines.output.chunk_columns import chunk_rows
 from pipelines.output.layout import Output
 from pipelines.output.quantized import quantized
@@ -12,16 +11,13 @@ from pipelines.output.shard import shard_bytes, shard_table
 from pipelines.output.shard_info import ShardInfo
 from pipelines.version import encorpus_version
 
-if TYPE_CHECKING:  # the driver loads this module too, and needs no TensorFlow
-    from pipelines.encoder.text_encoder import TextEncoder
-
 
 def commit_unit(
     output: Output,
     plan: Plan,
     columns: Columns,
     embedded: EmbeddedRows,
-    encoder: "TextEncoder",
+    encoder: UnitEncoder,
     replacing: bool = False,
 ) -> ShardInfo:
     """Commits a unit and returns what its footer says. Doing it twice writes the same rows to the same names.

@@ -1,4 +1,4 @@
-"""Runs a job: prepare, run what is missing through the pool, finish with the manifest."""
+"""Runs a job: prepare, have done what is missing, finish with the manifest."""
 
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -49,20 +49,43 @@ class Summary:
     report_error: str | None
 
 
+# Does what is given of a prepared job, notes the number of workers, and gives the records as they come. Closed before
+# its end, it stops the work.
+Workforce = Callable[[Prepared, Remaining, History], Generator[Record]]
+
+
+def pool(prepared: Prepared, work: Remaining, history: History) -> Generator[Record]:
+    """The workforce of a job that says nothing else: a pool of its own, on its cluster or on this machine."""
+    # Ray takes seconds to import, and a job that is done already needs none.
+    from pipelines.job.pool import run_tasks
+    from pipelines.job.session import nodes_with, ray_session
+    from pipelines.job.work_order import work_order
+
+    job = prepared.job
+    with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
+        asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
+        tasks = tasks_for(work, asked.most)
+        order = work_order(prepared, None if asked.gpus_per_worker else asked.cpus_per_worker)
+        size = no_larger_than(asked, len(tasks))
+        history.pool = size.least, size.most
+        yield from run_tasks(tasks, order, size)
+
+
 def embed(
     job: Job,
     on_plan: Callable[[Prepared], None] = lambda prepared: None,
     on_progress: Callable[[Snapshot], None] = lambda snapshot: None,
     command: str | None = None,
+    workforce: Workforce = pool,
 ) -> Summary:
     """Embeds what the output lacks of the corpus. Run again after any interruption, it does what is still missing.
 
     on_plan: called once, before the work. on_progress: called after each unit. command: what the report should call
-    this run. Raises EncorpusError when the job cannot start or go on; a unit that fails alone is in the summary
-    instead.
+    this run. workforce: who does the work. Raises EncorpusError when the job cannot start or go on; a unit that fails
+    alone is in the summary instead.
     """
     started = time.time()
-    return run(prepare(job), started, on_plan, on_progress, command)
+    return run(prepare(job), started, on_plan, on_progress, command, workforce)
 
 
 def run(
@@ -71,6 +94,7 @@ def run(
     on_plan: Callable[[Prepared], None],
     on_progress: Callable[[Snapshot], None],
     command: str | None = None,
+    workforce: Workforce = pool,
 ) -> Summary:
     """Does the work of a job that is prepared, as `embed` says. started: when it began, in seconds since 1970."""
     on_plan(prepared)
@@ -81,7 +105,7 @@ def run(
     history = History(totals, prepared.resolved.max_tokens, started)
     retries = prepared.job.storage.retries
     try:
-        with closing(_records(prepared, work, history)) as records:
+        with closing(_records(prepared, work, history, workforce)) as records:
             for record in records:
                 _require_going_on(record)
                 history.add(record)
@@ -121,20 +145,7 @@ def _require_going_on(record: Record) -> None:
         raise EncorpusError(record.message)
 
 
-def _records(prepared: Prepared, work: Remaining, history: History) -> Generator[Record]:
-    """The records of what is to be done; starts Ray only when something is, and notes the pool's size."""
-    if work.nothing:
-        return
-    # Ray takes seconds to import, and a job that is done already needs none.
-    from pipelines.job.pool import run_tasks
-    from pipelines.job.session import nodes_with, ray_session
-    from pipelines.job.work_order import work_order
-
-    job = prepared.job
-    with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
-        asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
-        tasks = tasks_for(work, asked.most)
-        order = work_order(prepared, None if asked.gpus_per_worker else asked.cpus_per_worker)
-        size = no_larger_than(asked, len(tasks))
-        history.pool = size.least, size.most
-        yield from run_tasks(tasks, order, size)
+def _records(prepared: Prepared, work: Remaining, history: History, workforce: Workforce) -> Generator[Record]:
+    """The records of what is to be done, where there is any: for nothing, no workforce is needed."""
+    if not work.nothing:
+        yield from workforce(prepared, work, history)

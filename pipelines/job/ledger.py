@@ -36,10 +36,10 @@ CLAIM_SECONDS = 600.0
 
 
 class Holder(NamedTuple):
-    """Who has a unit. worker: a name that it keeps when it is restarted."""
+    """Who has a unit. worker: a name that it keeps when it is restarted. call: the one of its calls."""
 
     worker: str
-    thread: int
+    call: str
 
 
 class Begun(NamedTuple):
@@ -136,12 +136,12 @@ class UnitLedger:
 
     def arrive(self, worker: str) -> None:
         """As Ledger.arrive."""
-        for name, attempts in list(self._attempts.items()):
-            for holder in [holder for holder in attempts if holder.worker == worker]:
-                self._deaths[name] += attempts[holder].begun
-                # Another one may be asked in its place; deaths are counted, too.
-                self._copies[name] -= attempts[holder].copy
-                self._let_go(name, holder)
+        self._bury(lambda holder: holder.worker == worker)
+
+    def lost(self, call: str) -> None:
+        """A call has no answer, since its worker died. For who makes the calls, where a worker that dies never comes
+        again under its name."""
+        self._bury(lambda holder: holder.call == call)
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
@@ -177,6 +177,15 @@ class UnitLedger:
                 self._seconds.append(self._clock() - attempt.since)
         self._unfinished.pop(name, None)
         self._records.append(record)
+
+    def _bury(self, dead: Callable[[Holder], bool]) -> None:
+        """Whatever the dead had in hand, they died with it."""
+        for name, attempts in list(self._attempts.items()):
+            for holder in filter(dead, list(attempts)):
+                self._deaths[name] += attempts[holder].begun
+                # Another one may be asked in its place; deaths are counted, too.
+                self._copies[name] -= attempts[holder].copy
+                self._let_go(name, holder)
 
     def _let_go(self, name: str, holder: Holder) -> _Attempt | None:
         """Forgets an attempt, and its claim."""

@@ -1,11 +1,11 @@
-"""Tasks go through a Ray Data pool of workers, and their records come back through the ledger as they are made."""
+"""Tasks go through a Ray Data pool of workers."""
 
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,14 +13,11 @@ import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
 from ray.data._internal.execution.execution_callback import ExecutionCallback
 from ray.data.block import BlockMetadata
-from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipelines.corpus.plan import Unit
-from pipelines.errors import EncorpusError, first_line
-from pipelines.job.ledger import LATE_SECONDS, RemoteLedger, UnitLedger
+from pipelines.job.follow import follow
+from pipelines.job.ledger import LATE_SECONDS, RemoteLedger
 from pipelines.job.pool_size import PoolSize
-from pipelines.job.record import Outcome, Record
+from pipelines.job.record import Record
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
@@ -31,8 +28,7 @@ log = logging.getLogger(__name__)
 CALLS_AT_ONCE = 2
 TASKS_IN_FLIGHT = 4
 
-# How often the driver takes records, and how long Ray Data's executor may need for the step at hand.
-TAKE_SECONDS = 0.25
+# How long Ray Data's executor may need for the step at hand.
 STOP_SECONDS = 60.0
 STOP_POLL_SECONDS = 1.0
 
@@ -85,31 +81,29 @@ class _Executor:
 def run_tasks(
     tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
 ) -> Iterator[Record]:
-    """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
+    """Has a pool do the tasks, and gives their records, as `follow` does."""
 
-    A unit that is late is given to others, so it may have several records. The end is when all units have one, and all
-    stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
-    `order.replaced` are for their own worker alone, and waited for. late_seconds: as in UnitLedger.
-
-    Raises EncorpusError when the pool itself breaks down, or the ledger, not for a unit's failure.
-    """
-    units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
-    in_flight = tasks_in_flight(len(tasks), size)
-    left = {unit.name: unit.name for unit in units}
-    left |= {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
-    # What replaces a shard is not done twice: nobody could tell the new one from the old.
-    shared = [unit for unit in units if unit not in order.replaced]
-    if shared and size.most > 1:
+    @contextmanager
+    def start(ledger: Any, late: bool) -> Iterator[Future[None]]:
         # No more than the pool has at least: these never end before the others, and would have it grow.
-        tasks = [*tasks, *[Task(file=None)] * (CALLS_AT_ONCE * size.least)]
-    # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
-    ledger: Any = ray.remote(UnitLedger).options(num_cpus=0, scheduling_strategy=_beside_the_driver())
-    ledger = ledger.remote(shared, late_seconds)
+        idle = CALLS_AT_ONCE * size.least if late and size.most > 1 else 0
+        executor = _Executor()
+        dataset = _dataset(tasks, idle, order, size, ledger, executor)
+        with _running(dataset, executor) as end:
+            yield end
+
+    return follow(tasks, order.replaced, start, late_seconds)
+
+
+def _dataset(
+    tasks: Sequence[Task], idle: int, order: WorkOrder, size: PoolSize, ledger: Any, executor: _Executor
+) -> Dataset:
+    """The tasks, mapped over by workers. idle: how many tasks without a file come after them."""
+    sent = [*tasks, *[Task(file=None)] * idle]
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
-    executor = _Executor()
     with DataContext.current(_context(executor)):
-        dataset = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), **resources).map_batches(
+        return ray.data.read_datasource(TaskSource(sent), override_num_blocks=len(sent), **resources).map_batches(
             EmbedWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
             batch_size=None,
@@ -120,30 +114,10 @@ def run_tasks(
                 min_size=size.least,
                 max_size=size.most,
                 max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-                max_tasks_in_flight_per_actor=in_flight,
+                max_tasks_in_flight_per_actor=tasks_in_flight(len(tasks), size),
                 enable_true_multi_threading=True,
             ),
         )
-    try:
-        with _running(dataset, executor) as pool:
-            ended = False
-            while left and not ended:
-                # Before they are taken: what was told before the end is taken after it.
-                ended = pool.done() or bool(wait([pool], TAKE_SECONDS).done)
-                for record in ray.get(ledger.take.remote()):
-                    left.pop(record.unit, None)
-                    if record.outcome is not Outcome.ENDED:
-                        yield record
-            if left:
-                pool.result()
-    except RayError as error:
-        cause = getattr(error, "cause", None) or error
-        reason = f"{type(cause).__name__}: {first_line(cause)}"
-        raise EncorpusError(
-            f"the pool of workers broke down: {reason}; run the same command again to resume"
-        ) from error
-    for name in sorted(set(left.values())):
-        yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
 
 
 def tasks_in_flight(tasks: int, size: PoolSize) -> int:
@@ -213,10 +187,6 @@ def _told_of(executor: _Executor) -> type[ExecutionCallback]:
             executor.begin(running)
 
     return Begin
-
-
-def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
-    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
 
 
 def _read_task(task: Task) -> ReadTask:

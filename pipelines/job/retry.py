@@ -8,7 +8,7 @@ from pipelines.corpus.changes import CHANGED, GONE, Changes
 from pipelines.corpus.extend import mend_plan
 from pipelines.corpus.plan import Plan, Unit
 from pipelines.errors import UsageError
-from pipelines.job.embed import Summary, run
+from pipelines.job.embed import Summary, Workforce, pool, run
 from pipelines.job.found import Found, look_for
 from pipelines.job.job import Job
 from pipelines.job.prepare import Prepared, take_over
@@ -47,11 +47,13 @@ def retry(
     on_plan: Callable[[Prepared], None] = lambda prepared: None,
     on_progress: Callable[[Snapshot], None] = lambda snapshot: None,
     command: str | None = None,
+    workforce: Workforce = pool,
 ) -> Retried:
     """Embeds the rejected rows of an output again, and whatever else an interrupted run left missing.
 
     job: what the output was made with. Files with rejects that changed, or can be read now, are planned anew under new
-    numbers; of the others, the units with rejects are made again. on_plan, on_progress, command: as for `embed`.
+    numbers; of the others, the units with rejects are made again. on_plan, on_progress, command, workforce: as for
+    `embed`.
 
     Raises UsageError when there is no output of encorpus, EncorpusError when the job cannot start or go on.
     """
@@ -59,7 +61,7 @@ def retry(
     due = due_again(look_for(job))
     if due is None:
         return Retried({}, {}, {}, None)
-    summary = run(due.prepared, started, on_plan, on_progress, command)
+    summary = run(due.prepared, started, on_plan, on_progress, command, workforce)
     return Retried(due.rejects, _rejects_now(due.prepared.output), due.untouched, summary)
 
 

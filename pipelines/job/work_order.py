@@ -1,21 +1,43 @@
 """What all workers of a job are told, and how each of them comes to its encoder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.corpus.plan import Columns, Unit
-from pipelines.encoder.spec import EncoderSpec, resolve_spec
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
+from pipelines.encoder.tokens import Tokens
 from pipelines.errors import EncorpusError
+from pipelines.job.ledger import MOST_DEATHS
 from pipelines.storage import Storage
 
 if TYPE_CHECKING:
-    from pipelines.encoder.text_encoder import TextEncoder
+    from pipelines.encoder.text_encoder import Encoded
     from pipelines.job.prepare import Prepared
 
 
-def load_encoder(order: "WorkOrder") -> "TextEncoder":
+class UnitEncoder(Protocol):
+    """What a worker needs of an encoder, as TextEncoder has it."""
+
+    resolved: ResolvedSpec
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def tokenize_documents(self, texts: Iterable[str]) -> Tokens:
+        """For several threads."""
+        ...
+
+    def encode_tokens(self, tokens: Tokens) -> "Encoded":
+        """For one thread at a time."""
+        ...
+
+
+def load_encoder(order: "WorkOrder") -> UnitEncoder:
     """Loads the models on this node, and makes sure that they are the ones the job was planned with."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     from pipelines.encoder.text_encoder import TextEncoder
@@ -33,7 +55,8 @@ class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
     plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail. replaced: the units whose shards are there already, and make way. load: gives a worker its encoder.
+    or fail. replaced: the units whose shards are there already, and make way. most_deaths: so many workers die with a
+    unit in hand before it is set aside. load: gives a worker its encoder.
     """
 
     encoder: EncoderSpec
@@ -45,7 +68,8 @@ class WorkOrder:
     on_bad_row: str
     threads: int | None
     replaced: frozenset[Unit] = frozenset()
-    load: Callable[["WorkOrder"], "TextEncoder"] = load_encoder
+    most_deaths: int = MOST_DEATHS
+    load: Callable[["WorkOrder"], UnitEncoder] = load_encoder
 
 
 def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:

@@ -1,6 +1,6 @@
 """The worker: holds preprocessor and encoder, and takes each unit from its rows to its committed shard.
 
-Ray calls it with tasks, two at a time in two threads. Encoding is for one thread at a time, so while one unit is
+Ray calls it with tasks, some at a time in as many threads. Encoding is for one thread at a time, so while one unit is
 encoded the other is read and tokenised, or written. A worker never raises for a unit: it returns a record.
 """
 
@@ -24,7 +24,7 @@ from pipelines.corpus.rows import UnitRows
 from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
-from pipelines.job.ledger import MOST_DEATHS, Begun, Claim, Copy, Holder, Ledger
+from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
 from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task, tasks_of
@@ -56,6 +56,7 @@ class EmbedWorker:
         self._name = _name_in_ledger()
         self._turns = Turns()
         self._encoding = threading.Lock()
+        self._call = _Call()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
         ledger.arrive(self._name)
@@ -69,15 +70,19 @@ class EmbedWorker:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Does the table's tasks, tells the ledger what comes of them, and gives the table back."""
-        if self._broken:
-            self._ledger.tell(self._broken)
-        else:
-            for task in tasks_of(table):
-                self._do(task)
+        for task in tasks_of(table):
+            self.do(task)
         return table
 
-    def _do(self, task: Task) -> None:
-        """Does a task. When a worker dies, Ray repeats its tasks from their beginning."""
+    def do(self, task: Task, call: str | None = None) -> None:
+        """Does a task, and tells the ledger what comes of it. call: what whoever sent it calls this.
+
+        When a worker dies, its tasks are repeated from their beginning.
+        """
+        self._call.name = call or self._call.name
+        if self._broken:
+            self._ledger.tell(self._broken)
+            return
         if task.file is None:
             self._do_late_units()
             return
@@ -89,7 +94,7 @@ class EmbedWorker:
 
     @property
     def _holder(self) -> Holder:
-        return Holder(self._name, threading.get_ident())
+        return Holder(self._name, self._call.name)
 
     def _load_plan(self) -> Plan:
         """The plan of this job, which is read again when its file has changed.
@@ -178,8 +183,8 @@ class EmbedWorker:
             if not begun.deaths:
                 yield begun
                 return
-        if begun.deaths >= MOST_DEATHS:
-            raise DeadlyError(f"{MOST_DEATHS} workers died of it; look at its rows or give workers more memory")
+        if begun.deaths >= self._order.most_deaths:
+            raise DeadlyError(f"{begun.deaths} workers died of it; look at its rows or give workers more memory")
         with self._turns.alone():
             yield self._ledger.begin(name, self._holder, alone=True)
 
@@ -213,6 +218,13 @@ class EmbedWorker:
         while (claim := self._ledger.claim(unit.name, self._holder)) is Claim.ANOTHERS:
             time.sleep(POLL_SECONDS)
         return claim is Claim.MINE
+
+
+class _Call(threading.local):
+    """What a thread is at work for: a call that its sender has a name for, or whatever it is sent."""
+
+    def __init__(self) -> None:
+        self.name = str(threading.get_ident())
 
 
 class _Stopwatch:

@@ -28,13 +28,14 @@ OPTIONS = {
     "chunk-pool": [("mean", '"mean"', "mean")] * 2,
     "workers": [("3", "3", (3, 3)), ("1:4", '"1:4"', (1, 4))],
     "gpus-per-worker": [("1", "1", 1.0), ("0.5", "0.5", 0.5)],
+    "through": [("encorpus", '"encorpus"', "encorpus"), ("news", '"news"', "news")],
     "address": [("auto", '"auto"', "auto"), ("10.0.0.1:6379", '"10.0.0.1:6379"', "10.0.0.1:6379")],
     "limit": [("500", "500", 500), ("7", '"7"', 7)],
     "on-bad-row": [("fail", '"fail"', "fail"), ("reject", '"reject"', "reject")],
 }
 # Those that have another form, with tests of their own below.
 OTHERS = {"normalize", "update", "prune", "storage-option", "config"}
-NOT_OF_PLAN = {"output", "address", "limit", "on-bad-row"}
+NOT_OF_PLAN = {"output", "through", "address", "limit", "on-bad-row"}
 
 SAID_ON_THE_COMMAND_LINE = [
     pytest.param(option, *value[::2], id=f"{option}={value[0]}")

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.encoder.batching import length_ladder
 from pipelines.encoder.tokens import Tokens
-from serving.lane_thread import LaneThread, StoppedError, TooLateError
+from serving.lane_thread import Cost, LaneThread, StoppedError, TooLateError
 from serving.lanes import Lane
 
 SECONDS = 30
@@ -89,6 +89,20 @@ def test_an_online_request_waits_for_the_micro_batch_at_hand_and_no_longer(lanes
     online.result(SECONDS)
     assert not batch.done()
     assert encoder.seen[:2] == [[1, 2], [100, 3]]
+
+
+def test_a_request_costs_its_padded_rows_and_its_share_of_the_micro_batches(lanes, encoder, clock):
+    lanes.submit(Lane.ONLINE, rows(1))
+    assert encoder.begun.acquire(timeout=SECONDS)
+    cost = Cost()
+    batch = lanes.submit(Lane.BATCH, rows(2, 3, 4), cost=cost)
+    lanes.submit(Lane.ONLINE, rows(5))
+    for seconds in (8.0, 4.0, 2.0):  # one online; one online beside one of the batch; two of the batch
+        clock.now += seconds
+        encoder.let.release()
+        assert seconds == 2.0 or encoder.begun.acquire(timeout=SECONDS)
+    batch.result(SECONDS)
+    assert (cost.rows, cost.seconds) == ({32: 3}, 4.0 / 2 + 2.0)
 
 
 def test_what_was_cancelled_is_not_encoded(lanes, encoder):

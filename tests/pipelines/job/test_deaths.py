@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import EncorpusError
-from pipelines.job import pool
+from pipelines.job import follow
 from pipelines.job.embed import embed
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.job.record import Outcome
@@ -63,9 +63,9 @@ def test_a_job_whose_ledger_dies_ends_in_one_line_and_goes_on_when_run_again(
     job = job_of(corpus[0], tmp_path / "out", tiny_model)
     with (
         monkeypatch.context() as patched,
-        pytest.raises(EncorpusError, match=r"^the pool of workers broke down: .*run the same command again"),
+        pytest.raises(EncorpusError, match=r"^the workers broke down: .*run the same command again"),
     ):
-        patched.setattr(pool, "UnitLedger", DyingLedger)
+        patched.setattr(follow, "UnitLedger", DyingLedger)
         embed(job)
     embed(job)
     assert_embedded(tmp_path / "out", {name: text for part in corpus[1] for name, text in part.items()}, encoder)

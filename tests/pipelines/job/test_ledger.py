@@ -20,7 +20,7 @@ from pipelines.job.ledger import (
 from pipelines.job.record import Outcome, Record
 
 FIRST, SECOND = Unit(0, 0), Unit(0, 1)
-A, B, C = (Holder(worker, 1) for worker in "abc")
+A, B, C = (Holder(worker, "1") for worker in "abc")
 
 
 class Clock:
@@ -51,8 +51,14 @@ def ledger(clock):
     return ledger
 
 
+def test_what_a_lost_call_had_in_hand_its_worker_died_with(ledger):
+    ledger.begin(SECOND.name, Holder("a", "2"))
+    ledger.lost("2")
+    assert [ledger.begin(name, C).deaths for name in (FIRST.name, SECOND.name)] == [0, 1]
+
+
 def test_what_a_worker_had_in_hand_before_it_started_again_it_died_with(ledger):
-    ledger.begin(SECOND.name, Holder("a", 2))
+    ledger.begin(SECOND.name, Holder("a", "2"))
     ledger.begin("something else", B)
     ledger.arrive("a")
     assert [ledger.begin(name, C).deaths for name in (FIRST.name, SECOND.name, "something else")] == [1, 1, 0]
@@ -154,7 +160,7 @@ def test_a_unit_whose_taker_does_not_come_to_an_end_is_given_to_others_a_few_tim
     taken = []
     for worker in "bcdef":
         clock.now += LATE_SECONDS + 1
-        taken.append(ledger.late(Holder(worker, 1), idle=0))
+        taken.append(ledger.late(Holder(worker, "1"), idle=0))
     assert [copy.last for copy in taken[:MOST_COPIES]] == [False, False, True]
     assert taken[MOST_COPIES:] == [None, None]
 
@@ -201,7 +207,7 @@ def test_a_claim_ends_with_a_death(ledger):
 
 def test_of_two_threads_of_one_worker_one_may_commit(ledger):
     ledger.claim(FIRST.name, A)
-    assert ledger.claim(FIRST.name, Holder("a", 2)) is Claim.ANOTHERS
+    assert ledger.claim(FIRST.name, Holder("a", "2")) is Claim.ANOTHERS
 
 
 def test_a_failure_after_the_unit_was_done_is_nobodys_concern(ledger):

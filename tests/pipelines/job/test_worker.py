@@ -74,7 +74,7 @@ def test_a_unit_to_be_made_again_is_so_once_though_its_shard_is_there_and_a_work
     shard = tmp_path / "out" / f"{unit.name}.parquet"
     before = shard.stat().st_mtime_ns
     ledger = UnitLedger()
-    ledger.begin(unit.name, Holder("a worker that dies", 1))
+    ledger.begin(unit.name, Holder("a worker that dies", "1"))
     ledger.arrive("a worker that dies")
     worker = worker_of(prepared, ledger, replaced=frozenset([unit]))
     (made,) = records(worker, task)
@@ -151,7 +151,7 @@ def test_a_stream_that_killed_too_many_workers_is_not_read(prepared, tmp_path):
 def test_a_task_that_is_repeated_after_a_death_does_only_what_had_no_end(prepared, tmp_path, task, repeated, left):
     ledger = UnitLedger()
     records(worker_of(prepared, ledger), task)
-    ledger.begin(Unit(*left[0]).name, Holder("a worker that dies", 1))
+    ledger.begin(Unit(*left[0]).name, Holder("a worker that dies", "1"))
     ledger.arrive("a worker that dies")
     before = shards_of(tmp_path / "out")
     assert [record.unit for record in records(worker_of(prepared, ledger), repeated)] == [
@@ -164,15 +164,21 @@ def deadly(name: str) -> UnitLedger:
     """A ledger by which too many workers died of something."""
     ledger = UnitLedger()
     for _ in range(MOST_DEATHS):
-        ledger.begin(name, Holder("a worker that dies", 1), alone=True)
+        ledger.begin(name, Holder("a worker that dies", "1"), alone=True)
         ledger.arrive("a worker that dies")
     return ledger
+
+
+def test_a_job_says_of_how_many_deaths_a_unit_is_to_blame(prepared):
+    name = Unit(0, 0).name
+    (record,) = records(worker_of(prepared, deadly(name), most_deaths=MOST_DEATHS + 1), Task(0, (0,)))
+    assert (record.unit, record.outcome) == (name, Outcome.DONE)
 
 
 def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepared, tmp_path):
     clock = Clock()
     ledger = UnitLedger([Unit(0, 0), Unit(0, 1)], clock=clock)
-    ledger.begin("part-000000-000000", Holder("a stuck worker", 1))
+    ledger.begin("part-000000-000000", Holder("a stuck worker", "1"))
     clock.now = 2 * LATE_SECONDS
     worker = worker_of(prepared, PatientLedger(ledger))
     assert [record.unit for record in records(worker, Task(None))] == ["part-000000-000001", "part-000000-000000"]
@@ -209,7 +215,7 @@ class DoneBetween(UnitLedger):
     """A ledger whose unit is done elsewhere while the worker that asks for the claim encodes it."""
 
     def claim(self, name: str, holder: Holder) -> Claim:
-        other = Holder("the other one", 1)
+        other = Holder("the other one", "1")
         super().claim(name, other)
         self.end(name, other, Record(name, Outcome.DONE))
         return super().claim(name, holder)

@@ -1,0 +1,69 @@
+"""Follows a job's tasks to their end through its ledger: the records as they are told, whoever does the tasks."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipelines.corpus.plan import Unit
+from pipelines.errors import EncorpusError, first_line
+from pipelines.job.ledger import LATE_SECONDS, UnitLedger
+from pipelines.job.record import Outcome, Record
+from pipelines.job.tasks import Task
+
+# How often the driver takes records.
+TAKE_SECONDS = 0.25
+
+# Has the tasks done by somebody, from entering to leaving the context; the future comes to its end when they are.
+# It is given the ledger, an actor of UnitLedger, and whether it has units that whoever has nothing to do may take over.
+Start = Callable[[Any, bool], AbstractContextManager["Future[None]"]]
+
+
+def follow(
+    tasks: Sequence[Task], replaced: Collection[Unit], start: Start, late_seconds: float = LATE_SECONDS
+) -> Iterator[Record]:
+    """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
+
+    A unit that is late is given to others, so it may have several records. The end is when all units have one, and all
+    stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
+    `replaced` are for their own worker alone, and waited for. late_seconds: as in UnitLedger.
+
+    Raises EncorpusError when the workers as a whole break down, or the ledger, not for a unit's failure.
+    """
+    units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
+    left = {unit.name: unit.name for unit in units}
+    left |= {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
+    # What replaces a shard is not done twice: nobody could tell the new one from the old.
+    shared = [unit for unit in units if unit not in replaced]
+    # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
+    ledger: Any = ray.remote(UnitLedger).options(num_cpus=0, scheduling_strategy=_beside_the_driver())
+    ledger = ledger.remote(shared, late_seconds)
+    try:
+        with start(ledger, bool(shared)) as work:
+            ended = False
+            while left and not ended:
+                # Before they are taken: what was told before the end is taken after it.
+                ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
+                for record in ray.get(ledger.take.remote()):
+                    left.pop(record.unit, None)
+                    if record.outcome is not Outcome.ENDED:
+                        yield record
+            if left:
+                work.result()
+    except RayError as error:
+        cause = getattr(error, "cause", None) or error
+        reason = f"{type(cause).__name__}: {first_line(cause)}"
+        raise EncorpusError(f"the workers broke down: {reason}; run the same command again to resume") from error
+    finally:
+        # Workers that outlive the job, as a service's do, learn by it that there is nothing left to do.
+        ray.kill(ledger)
+    for name in sorted(set(left.values())):
+        yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
+
+
+def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
