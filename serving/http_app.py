@@ -20,6 +20,7 @@ from starlette.routing import Route
 from serving.api_error import ApiError
 from serving.api_keys import ApiKey, KeyFile, authenticate
 from serving.openai_api import answer, parse_request
+from serving.page.answer import page
 from serving.rate_limit import RateLimit
 from serving.served_model import ServedModel
 
@@ -47,6 +48,7 @@ def http_app(models: Mapping[str, ServedModel], keys: KeyFile | None, limits: Li
             Route("/v1/embeddings", endpoints.embeddings, methods=["POST"]),
             Route("/v1/models", endpoints.list_models, methods=["GET"]),
             Route("/health", endpoints.health, methods=["GET"]),
+            Route("/", page, methods=["GET"]),
         ],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
