@@ -26,6 +26,7 @@ from serving.key_limits import KeyLimits
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.openai_api import answer, parse_request
 from serving.openapi import EMBEDDINGS, HEALTH, METRICS, MODELS, OPENAPI, PREDICT, READY, openapi
+from serving.page.answer import page
 from serving.request_body import parsed, read_body, require_json, while_connected
 from serving.served_model import ServedModel, all_tokens
 from serving.tensorflow_api import OUTPUTS, answer_predict, check_size, parse_predict
@@ -68,6 +69,7 @@ def http_app(
             Route(READY, endpoints.ready, methods=["GET"]),
             Route(METRICS, endpoints.metrics, methods=["GET"]),
             Route(OPENAPI, endpoints.openapi, methods=["GET"]),
+            Route("/", page, methods=["GET"]),
         ],
         middleware=[Middleware(AccessLog, metrics=counted)],
         exception_handlers={404: _not_found, 405: _not_allowed},
