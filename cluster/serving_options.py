@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
 from pipelines.job.pool_size import PoolSize, pool_size
-from serving.api_keys import ApiKey, KeyFile, keys_of_environment
+from serving.http.api_keys import ApiKey, KeyFile, keys_of_environment
 from serving.settings import Serving
 
 KEYS_VARIABLE = "ENCORPUS_API_KEYS"

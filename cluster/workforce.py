@@ -19,7 +19,7 @@ def workforce_of(arguments: argparse.Namespace, job: Job) -> Iterator[Workforce]
         if given:
             raise UsageError(f"--through and {option} exclude each other: an application has its replicas")
     # Ray Serve takes seconds to import.
-    from serving.through import through
+    from serving.batch.through import through
 
     with through(arguments.through, job) as workforce:
         yield workforce

@@ -2,7 +2,7 @@
 
 import math
 
-from serving.api_error import ApiError
+from serving.http.api_error import ApiError
 
 # The measured rate forgets at this pace.
 MEMORY_SECONDS = 10.0

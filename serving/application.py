@@ -10,14 +10,14 @@ from ray.serve import Application
 from starlette.applications import Starlette
 
 from pipelines.job.pool_size import PoolSize
-from serving.access_log import write_access_log
-from serving.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
-from serving.batch_call import Call, Wanted
-from serving.doors import Doors
-from serving.http_app import http_app
+from serving.batch.batch_call import Call, Wanted
+from serving.http.access_log import write_access_log
+from serving.http.api_keys import ApiKey, FixedKeys, KeyFile
+from serving.http.doors import Doors
+from serving.http.http_app import http_app
 from serving.in_thread import in_thread
-from serving.lanes import Lane, MicroBatch
+from serving.lanes.lanes import Lane, MicroBatch
 from serving.meters import Meters
 from serving.metrics import Metrics, ModelMeter
 from serving.served_model import ServedModel
@@ -55,8 +55,8 @@ class EncoderReplica:
     def __init__(self, serving: Serving, threads: int | None) -> None:
         """threads: of the CPU, None for all."""
         from pipelines.encoder.text_encoder import TextEncoder
-        from serving.batch_lane import Served
-        from serving.batch_work import BatchWork
+        from serving.batch.batch_lane import Served
+        from serving.batch.batch_work import BatchWork
 
         write_access_log()
         self._serving = serving

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
-from serving.lanes import Lane, MicroBatch
+from serving.lanes.lanes import Lane, MicroBatch
 from serving.served_model import ServedModel
 
 MICRO_BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

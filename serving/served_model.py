@@ -11,11 +11,11 @@ import numpy as np
 from pipelines.encoder.tokens import Tokens
 from pipelines.errors import EncorpusError, first_line
 from serving.admission import admit
-from serving.api_error import ApiError
-from serving.lane_meter import UNMETERED, LaneMeter
-from serving.lane_thread import LaneThread, MicroBatchEncoder, StoppedError, TooLateError
-from serving.lanes import Lane
-from serving.openai_api import EmbeddingRequest
+from serving.http.api_error import ApiError
+from serving.http.openai_api import EmbeddingRequest
+from serving.lanes.lane_meter import UNMETERED, LaneMeter
+from serving.lanes.lane_thread import LaneThread, MicroBatchEncoder, StoppedError, TooLateError
+from serving.lanes.lanes import Lane
 
 # A micro-batch that takes longer than this will not come to an end; compiling a large model takes a minute.
 MOST_MICRO_BATCH_SECONDS = 300.0

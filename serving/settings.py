@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.encoder.spec import EncoderSpec
-from serving.api_keys import ApiKey
-from serving.http_app import Limits
+from serving.http.api_keys import ApiKey
+from serving.http.http_app import Limits
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from cluster.arguments import parse
 from cluster.serving_options import default_name, is_loopback, serving_of
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
-from serving.api_keys import ApiKey
+from serving.http.api_keys import ApiKey
 
 KEYS = f'[keys.search]\nsha256 = "{hashlib.sha256(b"secret").hexdigest()}"\n'
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.admission import Throughput, admit
-from serving.api_error import ApiError
-from serving.rate_limit import RateLimit
+from serving.http.api_error import ApiError
+from serving.http.rate_limit import RateLimit
 
 
 def test_who_fits_into_the_queue_is_let_in():

@@ -7,12 +7,12 @@ import openai
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.http_app import Limits, http_app
-from serving.lanes import Lane
+from serving.http.http_app import Limits, http_app
+from serving.lanes.lanes import Lane
 from serving.metrics import Metrics, ModelMeter, merged
 from serving.served_model import ServedModel
 from tests.serving.fake_encoder import FakeEncoder
-from tests.serving.http_server import ask, client_of, running, vectors, wait_for
+from tests.serving.http.http_server import ask, client_of, running, vectors, wait_for
 
 MODEL = {"model": "small"}
 ONLINE, BATCH = MODEL | {"lane": "online"}, MODEL | {"lane": "batch"}

@@ -11,11 +11,11 @@ import tensorflow as tf
 from pipelines.encoder.saved_model import INPUT_NAMES
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
-from serving.api_error import ApiError
-from serving.lanes import Lane
-from serving.openai_api import EmbeddingRequest
+from serving.http.api_error import ApiError
+from serving.http.openai_api import EmbeddingRequest
+from serving.http.tensorflow_api import OUTPUTS
+from serving.lanes.lanes import Lane
 from serving.served_model import ServedModel
-from serving.tensorflow_api import OUTPUTS
 from tests.tiny_model import VOCABULARY, WORDS
 
 TEXTS = [" ".join(WORDS[(row * step) % len(WORDS)] for step in range(1, 2 + row % 25)) for row in range(200)]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.cluster.command_line import ENCORPUS, encorpus
 from tests.s3_server import free_port
-from tests.serving.http_server import wait_for
+from tests.serving.http.http_server import wait_for
 
 
 @contextmanager

@@ -1,0 +1,214 @@
+"""Tasks go to the replicas of an application as calls, a few at a time each, and again when a call is lost."""
+
+import itertools
+import logging
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any
+
+import ray
+from ray import serve
+from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
+
+from pipelines.errors import EncorpusError, first_line
+from pipelines.job.ledger import RemoteLedger
+from pipelines.job.tasks import Task
+from pipelines.job.work_order import WorkOrder
+from serving.batch.application_state import LOOK_SECONDS, Watch
+from serving.batch.batch_call import Call
+
+log = logging.getLogger(__name__)
+
+# One call is encoded while another is read or written, and one waits. Far fewer than the requests that a replica takes,
+# which online ones share.
+CALLS_A_REPLICA = 3
+
+# How often who waits for an answer looks up, to see whether it is still wanted.
+ANSWER_SECONDS = 0.5
+
+# A task that is lost so often is at fault itself, though it dies before it begins with a unit.
+MOST_LOSSES = 50
+
+# How long the threads that wait for answers may take to hear that they are not wanted any more.
+STOP_SECONDS = 30.0
+
+
+class Came(Enum):
+    """What came of a call: its task is done; its replica died with it; or it was not begun, given up, or not wanted any
+    more."""
+
+    DONE = "done"
+    LOST = "lost"
+    AGAIN = "again"
+
+
+class Calls:
+    """Sends a job's tasks to whichever replicas there are, and when all are sent, tasks without a file."""
+
+    def __init__(self, application: str, watch: Watch, tasks: Sequence[Task], order: WorkOrder, ledger: Any) -> None:
+        self._application = application
+        self._watch = watch
+        self._order = order
+        self._ledger = ledger
+        self._job = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._waiting = deque(tasks)
+        self._in_flight: dict[Future[Any], _Flight] = {}
+        self._losses: Counter[Task] = Counter()
+        self._stopped: Future[Any] = Future()
+        self._handle: Any = None
+        self._resume = 0.0
+
+    def run(self, late: bool) -> None:
+        """Until all tasks have an answer. late: whether units may be late, so that who has nothing to do may help.
+
+        Raises EncorpusError when the application does not come back, or fails by itself.
+        """
+        try:
+            while (self._waiting or self._in_flight) and not self._stopped.done():
+                seen = self._watch.look()
+                if not seen.there:
+                    self._forget_application()
+                elif time.monotonic() >= self._resume:
+                    self._send(seen.running, late)
+                ended, _ = wait({self._stopped, *self._in_flight}, LOOK_SECONDS, FIRST_COMPLETED)
+                for future in ended & self._in_flight.keys():
+                    flight = self._in_flight.pop(future)
+                    if flight.call.task.file is None and future.result() is Came.DONE:
+                        late = False  # nothing is unfinished any more
+                    self._settle(flight, future.result())
+        finally:
+            self._give_up()
+
+    def stop(self) -> None:
+        """Has `run` end soon, from another thread."""
+        self._stopped.set_result(None)
+
+    def _give_up(self) -> None:
+        """What is in flight. No thread is left that could meet a Ray that is shut down, which ends the process."""
+        self._forget_application()
+        wait(self._in_flight, STOP_SECONDS)
+
+    def _forget_application(self) -> None:
+        """Nobody waits for what was sent to it: it may have no answer for ever, or keep a replica from its end. What
+        comes in its place is not reached by the handle; what is done twice is committed once."""
+        self._handle = None
+        for flight in self._in_flight.values():
+            flight.unwanted.set()
+
+    def _send(self, replicas: int, late: bool) -> None:
+        """What so many replicas can do, or one call, which has Serve start a replica where it needs none otherwise."""
+        if self._handle is None:
+            try:
+                # One, since each has a router of its own.
+                self._handle = serve.get_app_handle(self._application).do_batch_work
+            except (RayError, RayServeException):
+                return
+        idle = sum(flight.call.task.file is None for flight in self._in_flight.values())
+        busy = len(self._in_flight) - idle
+        while self._waiting and busy < max(1, CALLS_A_REPLICA * replicas):
+            self._start(self._waiting.popleft())
+            busy += 1
+        # One a replica: of those in one, only one is given a unit at a time.
+        for _ in range(replicas - idle if late and busy and not self._waiting else 0):
+            self._start(Task(file=None))
+
+    def _start(self, task: Task) -> None:
+        name = f"{self._job}-{next(self._numbers)}"
+        call = Call(self._job, name, task, self._order, RemoteLedger(self._ledger))
+        flight = _Flight(self._application, self._handle, call)
+        self._in_flight[flight.start()] = flight
+
+    def _settle(self, flight: "_Flight", came: Came) -> None:
+        task = flight.call.task
+        if came is Came.DONE:
+            return
+        # Serve itself may need a moment to leave out a replica that died, or is full.
+        self._resume = time.monotonic() + LOOK_SECONDS
+        if came is Came.LOST:
+            ray.get(self._ledger.lost.remote(flight.call.name))
+            self._losses[task] += 1
+            if self._losses[task] == MOST_LOSSES:
+                raise EncorpusError(
+                    f"--through {self._application}: {MOST_LOSSES} replicas died at the same task ({task}); look at "
+                    "their logs, or embed without --through"
+                )
+        if task.file is not None:
+            self._waiting.appendleft(task)
+
+
+class _Flight:
+    """A call on its way. unwanted: set when nobody waits for its answer any more."""
+
+    def __init__(self, application: str, handle: Any, call: Call) -> None:
+        self.call = call
+        self.unwanted = threading.Event()
+        self._application = application
+        self._handle = handle
+
+    def start(self) -> "Future[Came]":
+        """Sends it, and waits for the answer in a thread of its own."""
+        future: Future[Came] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._answer())
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name=self.call.name, daemon=True).start()
+        return future
+
+    def _answer(self) -> Came:
+        """Raises EncorpusError for an error of the replica's own."""
+        try:
+            response = self._handle.remote(self.call)
+            while True:
+                try:
+                    return Came.DONE if response.result(timeout_s=ANSWER_SECONDS) else Came.AGAIN
+                except TimeoutError as error:
+                    if isinstance(error, RayTaskError):
+                        raise
+                    if self.unwanted.is_set():
+                        response.cancel()
+                        return Came.AGAIN
+        except RayServeException as error:
+            # Full, not there yet, or not there any more: the watch tells how long to go on.
+            log.info("call %s is sent again: %s", self.call.name, error)
+            return Came.AGAIN
+        except RayTaskError as error:
+            cause = f"{type(error.cause).__name__}: {first_line(error.cause)}"
+            raise EncorpusError(
+                f"--through {self._application}: its replica failed at a task: {cause}; look at its log"
+            ) from error
+        except RayError as error:
+            log.warning("call %s is lost: %s", self.call.name, first_line(error))
+            return Came.LOST
+
+
+@contextmanager
+def calling(calls: Calls, late: bool) -> Iterator[Future[None]]:
+    """Runs the calls in a thread, and gives the future of their end; stops them at the end of the context."""
+    end: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            calls.run(late)
+            end.set_result(None)
+        except Exception as error:
+            end.set_exception(error)
+
+    thread = threading.Thread(target=run, name="calls", daemon=True)
+    thread.start()
+    try:
+        yield end
+    finally:
+        calls.stop()
+        thread.join()
