@@ -1,11 +1,23 @@
 """Whether there is room for a request: the queue is bounded, and who does not fit is told when to come again."""
 
 import math
+from typing import NamedTuple
 
 from serving.http.api_error import ApiError
 
 # The measured rate forgets at this pace.
 MEMORY_SECONDS = 10.0
+
+
+# Who would wait longer is better off asking again, perhaps of another replica.
+MOST_QUEUE_SECONDS = 3.0
+
+
+class Queue(NamedTuple):
+    """What waits, in tokens. ahead: of that, what comes before a request that is new; not all of a large one does."""
+
+    tokens: int
+    ahead: int
 
 
 class Throughput:
@@ -27,10 +39,10 @@ class Throughput:
         return self._tokens / self._seconds if self._seconds else None
 
 
-def admit(tokens: int, waiting: int, most_waiting: int, rate: float | None) -> None:
-    """Raises ApiError where a request does not fit into the queue.
+def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None) -> None:
+    """Raises ApiError where a request does not fit into the queue, or would wait in it too long.
 
-    tokens: of the request. waiting: tokens in the queue; most_waiting: its bound. rate: tokens a second.
+    tokens: of the request. most_waiting: tokens that fit. rate: tokens a second.
     """
     if tokens > most_waiting:
         raise ApiError(
@@ -38,7 +50,7 @@ def admit(tokens: int, waiting: int, most_waiting: int, rate: float | None) -> N
             f"The request has {tokens:,} tokens, and the queue holds {most_waiting:,}: send it in parts.",
             param="input",
         )
-    over = waiting + tokens - most_waiting
+    over = max(queue.tokens + tokens - most_waiting, queue.ahead - MOST_QUEUE_SECONDS * (rate or math.inf))
     if over > 0:
         raise ApiError(
             429,

@@ -162,9 +162,8 @@ class ServedModel:
             raise ApiError(500, "The model had an error while encoding the request.") from None
 
     def _admit(self, tokens: int) -> None:
-        waiting = self.lanes.waiting(Lane.ONLINE)
         try:
-            admit(tokens, waiting, self._most_waiting, self.lanes.throughput.tokens_per_second)
+            admit(tokens, self.lanes.queue(), self._most_waiting, self.lanes.throughput.tokens_per_second)
         except ApiError as error:
             if error.status == 429:
                 self._meter.shed()

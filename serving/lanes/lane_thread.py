@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from pipelines.encoder.tokens import Tokens
-from serving.admission import Throughput
+from serving.admission import Queue, Throughput
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
 from serving.lanes.lanes import Lane, Lanes, MicroBatch
 
@@ -117,6 +117,11 @@ class LaneThread:
         """Tokens that wait in a lane."""
         with self._changed:
             return self._lanes.waiting(lane)
+
+    def queue(self) -> Queue:
+        """What waits in the online lane."""
+        with self._changed:
+            return Queue(self._lanes.waiting(Lane.ONLINE), self._lanes.ahead())
 
     @property
     def stopping(self) -> bool:

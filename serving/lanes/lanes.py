@@ -91,6 +91,10 @@ class Lanes:
         """Tokens that wait, without padding."""
         return self._lanes[lane].tokens
 
+    def ahead(self) -> int:
+        """Online tokens that come before those of a request that is new, about: of each request one micro-batch."""
+        return self._lanes[Lane.ONLINE].tokens_up_to(self._budget)
+
     def next(self) -> MicroBatch | None:
         """Takes the rows of the next micro-batch; None where none wait."""
         online, batch = self._lanes[Lane.ONLINE], self._lanes[Lane.BATCH]

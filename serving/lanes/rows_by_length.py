@@ -20,6 +20,7 @@ class RowsByLength:
         # The longest first; of a rung, the requests with rows on it in the order of arrival.
         self._rungs: dict[int, dict[int, deque[Row]]] = {rung: {} for rung in sorted(ladder, reverse=True)}
         self._waiting: dict[int, int] = {}
+        self._tokens: dict[int, int] = {}
         self.tokens = 0
 
     def __iter__(self) -> Iterator[int]:
@@ -37,13 +38,19 @@ class RowsByLength:
         """One more row. rung: the length to which it would be padded."""
         self._rungs[rung].setdefault(row.request, deque()).append(row)
         self._waiting[row.request] = self._waiting.get(row.request, 0) + 1
+        self._tokens[row.request] = self._tokens.get(row.request, 0) + row.tokens
         self.tokens += row.tokens
+
+    def tokens_up_to(self, most: int) -> int:
+        """As `tokens`, with no more than so many of each request."""
+        return sum(min(tokens, most) for tokens in self._tokens.values())
 
     def drop(self, request: int) -> None:
         """Leaves out all the rows of a request."""
         self._waiting.pop(request, None)
+        self.tokens -= self._tokens.pop(request, 0)
         for requests in self._rungs.values():
-            self.tokens -= sum(row.tokens for row in requests.pop(request, ()))
+            requests.pop(request, None)
 
     def longest(self, request: int | None = None) -> int:
         """The longest rung with a row on it, of one request or of all."""
@@ -69,7 +76,8 @@ class RowsByLength:
         if not requests[request]:
             del requests[request]
         self._waiting[request] -= 1
+        self._tokens[request] -= row.tokens
         if not self._waiting[request]:
-            del self._waiting[request]
+            del self._waiting[request], self._tokens[request]
         self.tokens -= row.tokens
         return row

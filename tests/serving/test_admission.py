@@ -6,26 +6,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.admission import Throughput, admit
+from serving.admission import MOST_QUEUE_SECONDS, Queue, Throughput, admit
 from serving.http.api_error import ApiError
 from serving.http.rate_limit import RateLimit
 
 
 def test_who_fits_into_the_queue_is_let_in():
-    admit(tokens=40, waiting=60, most_waiting=100, rate=None)
+    admit(tokens=40, queue=Queue(60, 60), most_waiting=100, rate=None)
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(10.0, 5), (1000.0, 1), (None, 1)])
 def test_who_does_not_fit_is_told_when_there_will_be_room(rate, seconds):
     with pytest.raises(ApiError) as refused:
-        admit(tokens=50, waiting=100, most_waiting=100, rate=rate)
+        admit(tokens=50, queue=Queue(100, 0), most_waiting=100, rate=rate)
     assert (refused.value.status, refused.value.retry_after) == (429, seconds)
 
 
 def test_what_never_fits_is_to_be_sent_in_parts():
     with pytest.raises(ApiError, match="send it in parts") as refused:
-        admit(tokens=101, waiting=0, most_waiting=100, rate=10.0)
+        admit(tokens=101, queue=Queue(0, 0), most_waiting=100, rate=10.0)
     assert (refused.value.status, refused.value.retry_after) == (400, None)
+
+
+def test_who_would_wait_long_is_told_when_the_queue_will_be_short_enough():
+    queue = Queue(tokens=9000, ahead=int(100 * MOST_QUEUE_SECONDS) + 700)
+    with pytest.raises(ApiError) as refused:
+        admit(tokens=1, queue=queue, most_waiting=10_000, rate=100.0)
+    assert (refused.value.status, refused.value.retry_after) == (429, 7)
+
+
+def test_a_long_queue_that_is_not_ahead_of_a_request_keeps_nobody_out():
+    admit(tokens=1, queue=Queue(tokens=9000, ahead=100), most_waiting=10_000, rate=100.0)
 
 
 def test_the_rate_is_that_of_late():
