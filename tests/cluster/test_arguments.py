@@ -143,6 +143,7 @@ def test_what_nobody_says_has_its_default():
         "chunk_pool": None,
         "workers": None,
         "gpus_per_worker": 0.0,
+        "through": None,
         "address": None,
         "update": False,
         "prune": False,
