@@ -1,5 +1,6 @@
 """Has a job done by the replicas of a running application, instead of a pool of its own."""
 
+import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
@@ -29,6 +30,9 @@ from serving.batch.calls import Calls, calling
 
 # Replicas die of more than units: of updates, of operators, of fewer being needed.
 MOST_DEATHS = 5
+
+# How long a replica that runs may take to say whether a job fits.
+ANSWER_SECONDS = 60.0
 
 
 @contextmanager
@@ -60,14 +64,20 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
 
 def _require_fit(application: str, wanted: Wanted) -> None:
     """Asks a replica, as soon as there is one."""
-    watch = Watch(application)
+    watch, silent_since = Watch(application), time.monotonic()
     response = serve.get_app_handle(application).refuses_batch_work.remote(wanted)
     while True:
         try:
             refusal = response.result(timeout_s=LOOK_SECONDS)
             break
         except TimeoutError:
-            watch.look()
+            if not watch.look().running:
+                silent_since = time.monotonic()
+            if time.monotonic() - silent_since > ANSWER_SECONDS:
+                raise EncorpusError(
+                    f"--through {application}: its replicas run, and their answers do not arrive; set RAY_AUTH_MODE, "
+                    "and RAY_AUTH_TOKEN if any, as they were set where the cluster was started"
+                ) from None
         except RayActorError as error:
             raise EncorpusError(f"--through {application}: its replica died; run the same command again") from error
         except (RayTaskError, RayServeException):

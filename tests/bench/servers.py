@@ -53,8 +53,7 @@ def infinity() -> Iterator[str]:
 
 @contextmanager
 def _running(command: Sequence[str], address: str, path: str) -> Iterator[int]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "RAY_AUTH_MODE": "disabled"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
     try:
         until = time.monotonic() + READY_SECONDS
         while not _answers(address + path):
@@ -73,3 +72,8 @@ def _answers(url: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
+
+
+def environment() -> dict[str, str]:
+    """For all of them: nothing is sent elsewhere, and who runs beside them may talk to Ray."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "RAY_AUTH_MODE": "disabled"}

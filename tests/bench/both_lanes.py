@@ -1,0 +1,108 @@
+"""People and a batch job on one replica: what each of them loses by the other, in one run.
+
+    .venv/bin/python -m tests.bench.both_lanes [CORPUS.parquet]
+
+In turn: `embed` with a worker of its own; the job through the live replica, alone; people alone, a tenth of what the
+replica can do; both together.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bench
+
+from tests.bench.load import Seen, send
+from tests.bench.servers import ROOT, encorpus, environment
+
+ROWS = 8000
+SHARE = 0.1
+CLIENTS = 8
+SECONDS = 40.0
+
+
+@dataclass(frozen=True)
+class JobRate:
+    """A second, from the first units on."""
+
+    rows: float
+    tokens: float
+
+
+def main() -> None:
+    print(bench.machine())
+    texts = bench.corpus_texts(bench.corpus_file())
+    corpus = bench.write_corpus(texts, ROWS)
+    sample = texts[:: len(texts) // 2000]
+    model = Path(bench.minilm_spec().model)
+    own = run_embed(corpus, model, ["--workers", "1"])
+    print(f"embed, one worker of its own: {own.rows:.0f} rows/s")
+    with encorpus(model, "--replicas", "1") as (address, _):
+        send(address, "minilm", sample, CLIENTS, 5.0)
+        alone = run_embed(corpus, model, ["--through", "encorpus"])
+        print(f"through the replica, alone: {alone.rows:.0f} rows/s, {alone.rows / own.rows:.2f} of its own worker")
+        rate = SHARE * alone.rows
+        idle = send(address, "minilm", sample, CLIENTS, SECONDS, rate)
+        print(f"people alone, {rate:.0f} requests/s: {told(idle)}")
+        before = micro_batches(address)
+        both, seen = beside(corpus, model, address, sample, rate)
+        count, seconds = (now - then for now, then in zip(micro_batches(address), before, strict=True))
+        print(f"people beside the job: {told(seen)}; a micro-batch takes {seconds / count * 1e3:.1f} ms")
+        together = both.tokens + rate * alone.tokens / alone.rows
+        print(
+            f"the job beside people: {both.rows:.0f} rows/s; tokens of both {together / alone.tokens:.2f} of it alone"
+        )
+
+
+def told(seen: Seen) -> str:
+    """How long answers took."""
+    return f"p50 {seen.quantile_ms(0.5):.1f} ms, p99 {seen.quantile_ms(0.99):.1f} ms, {dict(seen.statuses)}"
+
+
+def run_embed(corpus: Path, model: Path, words: Sequence[str]) -> JobRate:
+    """A job from its beginning: the rates that the command tells at its end."""
+    output = bench.FOLDER / "both_lanes"
+    shutil.rmtree(output, ignore_errors=True)
+    command = [sys.executable, "-m", "cluster.cli", "embed", str(corpus), "-o", str(output), "--model", str(model)]
+    command += ["--shard-rows", "500", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
+    told = re.search(r"([\d,]+) rows/s, ([\d,]+) tokens/s", done.stdout)
+    assert told, done.stdout
+    rows, tokens = (float(number.replace(",", "")) for number in told.groups())
+    return JobRate(rows, tokens)
+
+
+def beside(corpus: Path, model: Path, address: str, sample: Sequence[str], rate: float) -> tuple[JobRate, Seen]:
+    """The job, and people for as long as it lasts."""
+    job: list[JobRate] = []
+    thread = threading.Thread(target=lambda: job.append(run_embed(corpus, model, ["--through", "encorpus"])))
+    thread.start()
+    seen = Seen()
+    while thread.is_alive():
+        part = send(address, "minilm", sample, CLIENTS, 5.0, rate)
+        seen.seconds += part.seconds
+        seen.statuses += part.statuses
+    return job[0], seen
+
+
+def micro_batches(address: str) -> tuple[float, float]:
+    """Their number and their seconds until now."""
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        text = answer.read().decode()
+    count, total = (
+        re.search(rf"^encorpus_micro_batch_seconds_{part}{{.*}} (\S+)", text, re.MULTILINE) for part in ("count", "sum")
+    )
+    assert count and total, text
+    return float(count[1]), float(total[1])
+
+
+if __name__ == "__main__":
+    main()
