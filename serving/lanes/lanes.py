@@ -1,8 +1,8 @@
 """Two lanes into one encoder: which rows make the next micro-batch. Knows no threads, no clock and no TensorFlow.
 
 A micro-batch holds as many rows as the token budget allows at its length, a rung of the ladder. Online rows come first;
-batch rows fill the room that they leave, and have the encoder to themselves while nobody else is there. A batch job
-beside people who never pause still gets its floor.
+batch rows of about their length fill the room that they leave, where there are enough of them, and have the encoder to
+themselves while nobody else is there. A batch job beside people who never pause still gets its floor.
 
 Who leads decides the length: a micro-batch is as long as its leader's longest row. Online, a request that has not led
 yet comes before those that have, but not twice in a row, so that one short text does not wait for a list of thousands,
@@ -20,6 +20,10 @@ import numpy as np
 
 from pipelines.encoder.batching import full_batch_rows
 from serving.lanes.rows_by_length import Row, RowsByLength
+
+
+# Of a micro-batch's length, what a row has that may fill it up, at least.
+FILLING_SHARE = 0.75
 
 
 class Lane(StrEnum):
@@ -112,9 +116,19 @@ class Lanes:
             length = online.longest(None if everybody_fits else leader)
             room = full_batch_rows(length, self._budget)
             of_online = online.take(length, room, leader)
-            of_batch = batch.take(length, room - len(of_online), oldest)
+            of_batch = self._filling(length, room - len(of_online))
         self._keep_account(length, of_online, of_batch)
         return MicroBatch(length, (*of_online, *of_batch), len(of_online))
+
+    def _filling(self, length: int, room: int) -> list[Row]:
+        """Batch rows for all the room that online rows leave in a micro-batch, or none.
+
+        None if too few are about as long: each row costs the micro-batch's length, and people would wait for it.
+        """
+        batch = self._lanes[Lane.BATCH]
+        if batch.between(FILLING_SHARE * length, length) < room:
+            return []
+        return batch.take(length, room, leader=None)
 
     def _lead(self, online: RowsByLength) -> int:
         """The request that leads; it comes after all others from then on."""

@@ -58,6 +58,11 @@ class RowsByLength:
             rung for rung, requests in self._rungs.items() if (requests if request is None else request in requests)
         )
 
+    def between(self, least: float, length: int) -> int:
+        """How many rows would be padded to `length` tokens or less, but not to less than `least`."""
+        fitting = (requests for rung, requests in self._rungs.items() if least <= rung <= length)
+        return sum(len(rows) for requests in fitting for rows in requests.values())
+
     def take(self, length: int, room: int, leader: int | None) -> list[Row]:
         """Up to `room` rows that fit in `length` tokens: the leader's, then those with the least padding, and of those
         the oldest."""

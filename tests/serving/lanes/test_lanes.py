@@ -48,12 +48,21 @@ def test_a_micro_batch_fits_its_length_and_the_budget(requests):
 
 @given(REQUESTS)
 @settings(deadline=None)
-def test_a_micro_batch_is_full_while_rows_wait_that_fit(requests):
-    lanes = lanes_of(requests)
+def test_a_micro_batch_of_one_lane_is_full_while_rows_wait_that_fit(requests):
+    lanes = lanes_of([(Lane.BATCH, lengths) for _, lengths in requests])
     while batch := lanes.next():
         room = full_batch_rows(batch.length, BUDGET) - len(batch.rows)
         left = [row.tokens for later in drained_copy(lanes) for row in later.rows]
         assert not room or all(tokens > batch.length for tokens in left)
+
+
+@given(REQUESTS)
+@settings(deadline=None)
+def test_batch_rows_fill_a_micro_batch_of_people_up_or_stay_out(requests):
+    lanes = lanes_of(requests, floor=0)
+    while batch := lanes.next():
+        if 0 < batch.online < len(batch.rows):
+            assert len(batch.rows) == full_batch_rows(batch.length, BUDGET)
 
 
 def drained_copy(lanes: Lanes) -> list[MicroBatch]:
@@ -75,6 +84,13 @@ def test_batch_rows_fill_the_room_that_online_rows_leave():
     batch = lanes.next()
     assert batch is not None
     assert (batch.length, batch.online, len(batch.rows)) == (16, 1, BUDGET // 16)
+
+
+def test_rows_that_are_much_shorter_make_nobody_wait():
+    lanes = lanes_of([(Lane.BATCH, [8] * 100), (Lane.ONLINE, [60])])
+    batch = lanes.next()
+    assert batch is not None
+    assert (batch.online, len(batch.rows)) == (1, 1)
 
 
 def test_rows_with_the_least_padding_fill_the_room():

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.pipelines.report.browser import CHROMIUM
+
+MOST_SECONDS = 60  # between two messages of the browser, one of which ends a wait below
 
 # Looks again at every frame that would be drawn, until there is something true.
 WAIT = """new Promise((found, failed) => {{
@@ -29,7 +32,8 @@ class Browser:
 
     def __init__(self, to: int, back: int) -> None:
         self._to = to
-        self._back = os.fdopen(back, "rb")
+        self._back = back
+        self._read = b""
         self._numbers = 0
         self.tabs: dict[str, Tab] = {}
 
@@ -48,10 +52,12 @@ class Browser:
         return answer["result"]
 
     def _next(self) -> dict[str, Any]:
-        message = bytearray()
-        while (byte := self._back.read(1)) != b"\0":
-            assert byte, "the browser has ended"
-            message += byte
+        while b"\0" not in self._read:
+            assert select.select([self._back], [], [], MOST_SECONDS)[0], "the browser does not answer"
+            part = os.read(self._back, 1 << 20)
+            assert part, "the browser has ended"
+            self._read += part
+        message, _, self._read = self._read.partition(b"\0")
         return json.loads(message)
 
     def open(self, url: str, width: int = 1200, height: int = 900, scheme: str = "light") -> "Tab":
@@ -96,7 +102,7 @@ class Tab:
             raise AssertionError(done["exceptionDetails"]["exception"].get("description"))
         return done["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 60) -> Any:
+    def wait(self, condition: str, seconds: float = 30) -> Any:
         """The condition's value as soon as it is true."""
         return self.value(WAIT.format(condition=condition, seconds=seconds))
 
@@ -108,6 +114,12 @@ class Tab:
 
     def click(self, selector: str) -> None:
         self.value(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def reload(self) -> None:
+        """Loads the page again; what was there is gone when this is back."""
+        self.value("window.before = true")
+        self.call("Page.reload")
+        self.wait("!window.before && document.readyState === 'complete'")
 
     def screenshot(self, path: Path) -> None:
         """The whole page, however long."""
@@ -136,5 +148,6 @@ def browser(profile: Path) -> Iterator[Browser]:
         yield chromium
     finally:
         chromium.call("Browser.close")
-        os.close(to)
         process.wait(timeout=60)
+        os.close(to)
+        os.close(back)
