@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test soak chaos bench huge-stream clean
+.PHONY: demo test fuzz-http soak chaos bench huge-stream clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -12,6 +12,12 @@ test: .venv/demo .venv/rclone
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/pytest
+
+# Requests made from the OpenAPI document, of which no answer may be a server's error or none that the document has:
+# EXAMPLES at random to each operation with a body, by each of four doors, and every edge of the document.
+EXAMPLES ?= 500
+fuzz-http: .venv/ready
+	$(BIN)/python -m tests.serving.http.hostile_requests $(EXAMPLES)
 
 # Twenty random SIGKILLs of driver, workers and everything, then proof that nothing is lost or doubled.
 soak: .venv/demo

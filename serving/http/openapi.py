@@ -16,6 +16,7 @@ Schema = dict[str, Any]
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBERS: Schema = {"type": "array", "items": {"type": "number"}}
+BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 
 class Described(Protocol):
@@ -54,7 +55,7 @@ def openapi(encoders: Mapping[str, Described], with_keys: bool) -> Schema:
 
 def _embeddings(names: list[str], dimensions: list[int], with_keys: bool) -> Schema:
     text: Schema = {"type": "string", "minLength": 1}
-    ids: Schema = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0}}
+    ids: Schema = {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 0, "maximum": (1 << 31) - 1}}
     many: Schema = {"type": "array", "minItems": 1, "maxItems": MOST_INPUTS}
     inputs = [text, many | {"items": text}, ids, many | {"items": ids}]
     request = _object(
@@ -84,7 +85,7 @@ def _embeddings(names: list[str], dimensions: list[int], with_keys: bool) -> Sch
 
 
 def _predict(names: list[str], with_keys: bool) -> Schema:
-    encoded = _object({"b64": {"type": "string", "contentEncoding": "base64"}})
+    encoded = _object({"b64": {"type": "string", "contentEncoding": "base64", "pattern": BASE64}})
     one: Schema = {"anyOf": [STRING, encoded, _single(STRING), _single(encoded)]}
     column: Schema = {"type": "array", "minItems": 1, "maxItems": MOST_INPUTS, "items": one}
     choice: Schema = {

@@ -1,5 +1,6 @@
 """What is counted, and how several replicas' counts become one text."""
 
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -163,6 +164,23 @@ def test_texts_of_several_replicas_become_one():
     assert {sample.labels["replica"]: sample.value for sample in family.samples} == {"r1": 3, "r2": 4}
     heads = [line for line in text.splitlines() if line.startswith("# ")]
     assert len(heads) == len(set(heads))
+
+
+def test_what_several_replicas_counted_adds_up():
+    texts = []
+    for replica, seconds in (("r1", [0.02, 0.3]), ("r2", [0.3, 70.0]), ("r3", [])):
+        metrics = Metrics(replica)
+        for taken in seconds:
+            metrics.request("/v1/embeddings", "small", 200, taken)
+        texts.append(metrics.exposition())
+    sums: dict[tuple[str, str | None], float] = defaultdict(float)
+    for family in text_string_to_metric_families(merged(texts)):
+        for sample in family.samples:
+            sums[sample.name, sample.labels.get("le")] += sample.value
+    counts = [sums["encorpus_request_seconds_bucket", le] for le in ("0.01", "0.025", "0.5", "60.0", "+Inf")]
+    assert counts == [0, 1, 3, 3, 4]
+    assert sums["encorpus_request_seconds_count", None] == sums["encorpus_requests_total", None] == 4
+    assert sums["encorpus_request_seconds_sum", None] == pytest.approx(70.62)
 
 
 def test_one_text_merged_is_that_text():
