@@ -21,7 +21,6 @@ import numpy as np
 from pipelines.encoder.batching import full_batch_rows
 from serving.lanes.rows_by_length import Row, RowsByLength
 
-
 # Of a micro-batch's length, what a row has that may fill it up, at least.
 FILLING_SHARE = 0.75
 

@@ -83,7 +83,7 @@ async function look() {
   if (!document.hidden) {
     const [, read] = await Promise.all([
       lookWhetherReady(),
-      keyWanted || lookAtRates(),
+      lookAtRates(),
       keyWanted || modelsKnown || loadModels(),
     ]);
     if (!read) pause = PAUSE_AFTER_FAILURE;
