@@ -1,6 +1,6 @@
 // The rates of both lanes, read again and again while the page is looked at.
 
-const PAUSE = 2, PAUSE_AFTER_FAILURE = 10, SHOWN = 300; // seconds
+const PAUSE = 2, PAUSE_AFTER_FAILURE = 10, SHOWN = 300, SHOWN_AT_LEAST = 30; // seconds
 const WIDTH = 300, HEIGHT = 40; // of a sparkline, in units of its own
 
 const rounded = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
@@ -51,18 +51,19 @@ async function lookAtRates() {
 
 function draw(now) {
   const latest = shown.at(-1).figures;
+  const start = Math.min(shown[0].at, now - SHOWN_AT_LEAST);
+  const across = at => (WIDTH * (at - start) / (now - start)).toFixed(1);
   for (const [figure, { number, note, area, line }] of places) {
     const points = shown.map(entry => [entry.at, entry.figures[figure]]);
     const most = Math.max(...points.map(([, value]) => value));
     const path = points.map(([at, value]) => {
-      const x = WIDTH * (1 - (now - at) / SHOWN), y = HEIGHT * (1 - value / (most || 1));
-      return `${x.toFixed(1)},${y.toFixed(1)}`;
+      const y = HEIGHT * (1 - value / (most || 1));
+      return `${across(at)},${y.toFixed(1)}`;
     }).join("L");
-    const first = WIDTH * (1 - (now - points[0][0]) / SHOWN);
     line.setAttribute("d", `M${path}`);
-    area.setAttribute("d", `M${first.toFixed(1)},${HEIGHT}L${path}V${HEIGHT}Z`);
+    area.setAttribute("d", `M${across(shown[0].at)},${HEIGHT}L${path}V${HEIGHT}Z`);
     number.textContent = rounded.format(latest[figure]);
-    note.textContent = `at most ${rounded.format(most)}`;
+    note.textContent = `max ${rounded.format(most)}`;
   }
   const refused = shown.reduce((sum, entry) => sum + entry.figures.refused * entry.seconds, 0);
   places.get("refused").number.textContent = rounded.format(Math.round(refused));

@@ -106,6 +106,12 @@ class Tab:
         """The condition's value as soon as it is true."""
         return self.value(WAIT.format(condition=condition, seconds=seconds))
 
+    def reload(self) -> None:
+        """Loads the page again; what it held is gone when this returns."""
+        self.value("globalThis.before = true")
+        self.call("Page.reload")
+        self.wait("globalThis.before === undefined && document.readyState === 'complete'")
+
     def text(self, selector: str) -> str:
         return self.value(f"document.querySelector({json.dumps(selector)}).textContent")
 
@@ -115,14 +121,9 @@ class Tab:
     def click(self, selector: str) -> None:
         self.value(f"document.querySelector({json.dumps(selector)}).click()")
 
-    def reload(self) -> None:
-        """Loads the page again; what was there is gone when this is back."""
-        self.value("window.before = true")
-        self.call("Page.reload")
-        self.wait("!window.before && document.readyState === 'complete'")
-
     def screenshot(self, path: Path) -> None:
         """The whole page, however long."""
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 

@@ -54,9 +54,9 @@ def locked():
         yield url
 
 
-def opened(chromium: Browser, address: str) -> Tab:
+def opened(chromium: Browser, address: str, width: int = 1200) -> Tab:
     """A tab that knows the models."""
-    tab = chromium.open(address)
+    tab = chromium.open(address, width)
     tab.wait("document.querySelector('#models h3')")
     return tab
 
@@ -198,15 +198,132 @@ def figure(name: str) -> str:
     return f"document.querySelector('[data-figure=\"{name}\"]').textContent"
 
 
+FIGURES = "[...document.querySelectorAll('[data-figure]')].map(number => [number.dataset.figure, number.textContent])"
+
+
 @pytest.fixture(scope="module")
 def rated(chromium):
-    """A tab that has rates, its server at rest."""
+    """What stands beside each figure after two scrapes, and the share of each lane."""
     with serving("small", all_metrics=rising()) as url:
-        tab = opened(chromium, url)
+        tab = chromium.open(url)
         tab.wait(f"{figure('online tokens')} !== '–'")
-        tab.call("Emulation.setVirtualTimePolicy", policy="pause")
+        figures, shares = tab.value(
+            f"[{FIGURES}, [...document.querySelectorAll('[data-share]')].map(share => share.textContent)]"
+        )
+    return {name: float(number.replace(",", "")) for name, number in figures}, shares
+
+
+def test_both_lanes_have_a_rate_of_tokens(rated):
+    figures, _ = rated
+    assert figures["online tokens"] == pytest.approx(3 * figures["batch tokens"], rel=0.01)
+    # Scrapes are at least two seconds apart.
+    assert 0 < figures["batch tokens"] <= 501
+
+
+def test_both_lanes_have_a_rate_of_rows(rated):
+    figures, _ = rated
+    tokens, rows = (
+        np.array([figures[f"{lane} {what}"] for lane in ("online", "batch")]) for what in ("tokens", "rows")
+    )
+    np.testing.assert_allclose(rows, tokens / 10, rtol=0.01)
+
+
+def test_both_lanes_have_the_tokens_that_wait(rated):
+    figures, _ = rated
+    assert (figures["online waiting"], figures["batch waiting"]) == (0, 4100)
+
+
+def test_refused_requests_are_counted(rated):
+    figures, _ = rated
+    assert figures["refused"] == 2
+
+
+def test_each_lane_has_its_share(rated):
+    assert rated[1] == ["75 % of tokens", "25 % of tokens"]
+
+
+def test_a_counter_that_falls_shows_no_negative_rate(chromium):
+    scrapes = itertools.count()
+
+    async def falling() -> str:
+        return exposition(online=900 if next(scrapes) else 5000, batch=0)
+
+    with serving("small", all_metrics=falling) as url:
+        tab = chromium.open(url)
+        tab.wait(f"{figure('online tokens')} !== '–'")
+        assert tab.value(figure("online tokens")) == "0"
+
+
+def test_metrics_that_fail_are_told_in_a_note_and_the_rest_goes_on(chromium):
+    async def failing() -> str:
+        raise OSError("a test's own")
+
+    with serving("small", all_metrics=failing) as url:
+        tab = opened(chromium, url)
+        tab.wait("document.querySelector('#live-note').textContent.startsWith('No rates')")
+        assert tab.text("#live-note") == "No rates at the moment. The server answered with status 500."
+        embed(tab, "a text", "b")
+        assert texts_of(tab, ".heat") != []
+        assert tab.value("[...document.querySelectorAll('[role=alert]')].every(alert => alert.hidden)")
+
+
+def test_a_hostile_text_is_shown_as_it_is(chromium, address):
+    tab = opened(chromium, address)
+    embed(tab, HOSTILE, "b")
+    assert texts_of(tab, ".heat tbody th bdi") == [HOSTILE, "b"]
+    assert tab.value("document.images.length") == 0
+
+
+def test_a_hostile_name_of_a_model_is_shown_as_it_is(chromium):
+    with serving(HOSTILE, "small") as url:
+        tab = opened(chromium, url)
+        assert (texts_of(tab, "#models h3")[0], texts_of(tab, "#model option")[0]) == (HOSTILE, HOSTILE)
+        assert tab.value("document.images.length") == 0
+
+
+def test_a_message_of_the_api_with_markup_is_shown_as_it_is(chromium, address):
+    tab = opened(chromium, address)
+    tab.value(f"document.querySelector('#model option').value = {json.dumps(HOSTILE)}")
+    embed(tab, "a text")
+    assert tab.text("#try-message") == f"The model '{HOSTILE}' does not exist here."
+    assert tab.value("document.images.length") == 0
+
+
+def test_the_policy_forbids_markup_made_of_strings(chromium, address):
+    tab = opened(chromium, address)
+    with pytest.raises(AssertionError, match="TrustedHTML"):
+        tab.value(f"document.body.innerHTML = {json.dumps(HOSTILE)}")
+
+
+def test_no_request_goes_to_another_server(chromium, address):
+    tab = used(chromium, address)
+    assert {url.removeprefix(address) for url in tab.requested if not url.startswith("data:")} == {
+        *("", "ready", "metrics", "v1/models", "v1/embeddings")
+    }
+
+
+def test_the_browser_complains_of_nothing(chromium, address):
+    assert used(chromium, address).complaints == []
+
+
+def test_what_the_policy_forbids_would_be_noticed(chromium, address):
+    tab = opened(chromium, address)
+    tab.value("fetch('http://127.0.0.1:1/').catch(() => null)")
+    assert any("Content Security Policy" in complaint for complaint in tab.complaints)
+
+
+BEYOND_THE_EDGE = """[...document.querySelectorAll("body *")].filter(element => !element.closest(".scroll")
+  && element.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5).map(one => one.outerHTML)"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_sticks_out_sideways(chromium, address, width):
+    assert used(chromium, address, width).value(BEYOND_THE_EDGE) == []
+
+
+def used(chromium: Browser, address: str, width: int = 1200) -> Tab:
+    """A tab in which texts were tried and rates have come."""
+    tab = opened(chromium, address, width)
+    embed(tab, "A cat sleeps on the warm windowsill of an old and quiet house.", HOSTILE, *"abcdefgh")
+    tab.wait(f"{figure('online tokens')} !== '–'")
     return tab
-
-
-def rate(tab: Tab, name: str) -> float:
-    return float(tab.value(figure(name)).replace(",", ""))
