@@ -14,7 +14,7 @@ import pytest
 from tests.cluster.command_line import ENCORPUS, encorpus
 from tests.cluster.small_outputs import MAX_TOKENS, write_parquet
 
-UNITS = 150
+UNITS = 800
 GO_ON = "encorpus embed: interrupted; what is committed stays, run the same command again to go on"
 WAIT_SECONDS = 60
 
