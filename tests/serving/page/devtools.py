@@ -1,6 +1,5 @@
 """A real browser that is told what to do through its DevTools protocol, over two pipes."""
 
-import base64
 import json
 import os
 import select
@@ -60,7 +59,7 @@ class Browser:
         message, _, self._read = self._read.partition(b"\0")
         return json.loads(message)
 
-    def open(self, url: str, width: int = 1200, height: int = 900, scheme: str = "light") -> "Tab":
+    def open(self, url: str) -> "Tab":
         """A new tab with a session storage of its own."""
         context = self.call("Target.createBrowserContext")["browserContextId"]
         target = self.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
@@ -68,8 +67,7 @@ class Browser:
         tab = self.tabs[session] = Tab(self, session)
         for domain in ("Page", "Network", "Runtime", "Log"):
             tab.call(f"{domain}.enable")
-        tab.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        tab.resize(1200)
         tab.call("Page.navigate", url=url)
         tab.wait(f"document.readyState === 'complete' && location.href === {json.dumps(url)}")
         return tab
@@ -112,6 +110,9 @@ class Tab:
         self.call("Page.reload")
         self.wait("globalThis.before === undefined && document.readyState === 'complete'")
 
+    def resize(self, width: int) -> None:
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+
     def text(self, selector: str) -> str:
         return self.value(f"document.querySelector({json.dumps(selector)}).textContent")
 
@@ -120,12 +121,6 @@ class Tab:
 
     def click(self, selector: str) -> None:
         self.value(f"document.querySelector({json.dumps(selector)}).click()")
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page, however long."""
-        self.call("Emulation.setScrollbarsHidden", hidden=True)
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
 
 @contextmanager

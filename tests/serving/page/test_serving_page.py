@@ -54,9 +54,9 @@ def locked():
         yield url
 
 
-def opened(chromium: Browser, address: str, width: int = 1200) -> Tab:
+def opened(chromium: Browser, address: str) -> Tab:
     """A tab that knows the models."""
-    tab = chromium.open(address, width)
+    tab = chromium.open(address)
     tab.wait("document.querySelector('#models h3')")
     return tab
 
@@ -295,15 +295,22 @@ def test_the_policy_forbids_markup_made_of_strings(chromium, address):
         tab.value(f"document.body.innerHTML = {json.dumps(HOSTILE)}")
 
 
-def test_no_request_goes_to_another_server(chromium, address):
-    tab = used(chromium, address)
-    assert {url.removeprefix(address) for url in tab.requested if not url.startswith("data:")} == {
-        *("", "ready", "metrics", "v1/models", "v1/embeddings")
-    }
+@pytest.fixture(scope="module")
+def used(chromium, address):
+    """A tab in which texts were tried and rates have come."""
+    tab = opened(chromium, address)
+    embed(tab, "A cat sleeps on the warm windowsill of an old and quiet house.", HOSTILE, *"abcdefgh")
+    tab.wait(f"{figure('online tokens')} !== '–'")
+    return tab
 
 
-def test_the_browser_complains_of_nothing(chromium, address):
-    assert used(chromium, address).complaints == []
+def test_no_request_goes_to_another_server(address, used):
+    asked = {url.removeprefix(address) for url in used.requested if not url.startswith("data:")}
+    assert asked == {"", "ready", "metrics", "v1/models", "v1/embeddings"}
+
+
+def test_the_browser_complains_of_nothing(used):
+    assert used.complaints == []
 
 
 def test_what_the_policy_forbids_would_be_noticed(chromium, address):
@@ -317,13 +324,6 @@ BEYOND_THE_EDGE = """[...document.querySelectorAll("body *")].filter(element => 
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_nothing_sticks_out_sideways(chromium, address, width):
-    assert used(chromium, address, width).value(BEYOND_THE_EDGE) == []
-
-
-def used(chromium: Browser, address: str, width: int = 1200) -> Tab:
-    """A tab in which texts were tried and rates have come."""
-    tab = opened(chromium, address, width)
-    embed(tab, "A cat sleeps on the warm windowsill of an old and quiet house.", HOSTILE, *"abcdefgh")
-    tab.wait(f"{figure('online tokens')} !== '–'")
-    return tab
+def test_nothing_sticks_out_sideways(used, width):
+    used.resize(width)
+    assert used.value(BEYOND_THE_EDGE) == []
