@@ -70,6 +70,10 @@ class _Executor:
         if self._stopped:
             raise RuntimeError("stopped before it began")
         self._running = running
+        end = running.shutdown
+        # When it fails by itself, it leaves the workers to whoever holds them last, which is the error: they would keep
+        # their CPUs from the next job.
+        running.shutdown = lambda force, exception=None: end(force=True, exception=exception)
 
     def stop(self) -> None:
         """Ends what runs, and with it the workers, stuck ones too."""
