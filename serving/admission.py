@@ -39,10 +39,11 @@ class Throughput:
         return self._tokens / self._seconds if self._seconds else None
 
 
-def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None) -> None:
+def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None, here: int | None = None) -> None:
     """Raises ApiError where a request does not fit into the queue, or would wait in it too long.
 
-    tokens: of the request. most_waiting: tokens that fit. rate: tokens a second.
+    tokens: of the request. most_waiting: tokens that fit. rate: tokens a second. here: the request's tokens for this
+    queue; None for all.
     """
     if tokens > most_waiting:
         raise ApiError(
@@ -50,7 +51,8 @@ def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None) -> N
             f"The request has {tokens:,} tokens, and the queue holds {most_waiting:,}: send it in parts.",
             param="input",
         )
-    over = max(queue.tokens + tokens - most_waiting, queue.ahead - MOST_QUEUE_SECONDS * (rate or math.inf))
+    entering = tokens if here is None else here
+    over = max(queue.tokens + entering - most_waiting, queue.ahead - MOST_QUEUE_SECONDS * (rate or math.inf))
     if over > 0:
         raise ApiError(
             429,

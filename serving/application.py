@@ -5,14 +5,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray import serve
 from ray.serve import Application
 from starlette.applications import Starlette
 
+from pipelines.encoder.tokens import Tokens
 from pipelines.job.pool_size import PoolSize
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
 from serving.batch.batch_call import Call, Wanted
 from serving.http.access_log import write_access_log
+from serving.http.api_error import ApiError
 from serving.http.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.http.doors import Doors
 from serving.http.http_app import http_app
@@ -20,6 +23,7 @@ from serving.in_thread import in_thread
 from serving.lanes.lanes import Lane, MicroBatch
 from serving.meters import Meters
 from serving.metrics import Metrics, ModelMeter
+from serving.other_replicas import OtherReplicas
 from serving.served_model import ServedModel
 from serving.settings import Serving
 
@@ -65,6 +69,7 @@ class EncoderReplica:
         replica = serve.get_replica_context()
         self._metrics = Metrics(replica.replica_id.unique_id)
         self._meters = Meters(replica.app_name, self._metrics)
+        others = OtherReplicas(replica.app_name, replica.deployment, self._meters)
         self._models: dict[str, ServedModel] = {}
         served: dict[str, Served] = {}
         for name, spec in serving.models.items():
@@ -72,7 +77,7 @@ class EncoderReplica:
             encoder.warm()
             meter = _LoadMeter(self._metrics, name, encoder.token_budget, self._load)
             self._models[name] = ServedModel(
-                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, meter
+                name, encoder, serving.most_waiting, serving.batch_floor, serving.deadline_seconds, meter, others
             )
             self._metrics.watch(self._models[name])
             served[name] = Served(encoder, self._models[name].lanes)
@@ -87,6 +92,13 @@ class EncoderReplica:
     async def do_batch_work(self, call: Call) -> bool:
         """Does a task of a job, which may take hours. False if the replica's or the job's end came first."""
         return await in_thread(lambda: self._batch_work.do(call))
+
+    async def encode_part(self, model: str, tokens: Tokens) -> np.ndarray | None:
+        """The vectors [u, dim] of rows of another replica's request; None where there is no room for them."""
+        try:
+            return np.stack(await self._models[model].encode(tokens))
+        except ApiError:
+            return None
 
     def __serve_build_asgi_app__(self) -> Starlette:
         keys = _key_source(self._serving.keys)

@@ -32,9 +32,10 @@ class Board:
         self._clock = clock
         self._texts: dict[str, tuple[float, str]] = {}
 
-    def push(self, replica: str, text: str) -> None:
-        """Takes the text of a replica in the place of its last one."""
+    def push(self, replica: str, text: str) -> int:
+        """Takes the text of a replica in the place of its last one, and gives how many replicas there are."""
         self._texts[replica] = self._clock(), text
+        return len(self.texts())
 
     def texts(self) -> dict[str, str]:
         """The texts of the replicas that have pushed lately."""
@@ -45,11 +46,12 @@ class Board:
 
 class Meters:
     """Pushes the metrics of this replica every second, from a thread of its own. application: whose replicas belong
-    together. Call `stop` at the end."""
+    together. replicas: how many there are, as of the last push. Call `stop` at the end."""
 
     def __init__(self, application: str, metrics: Metrics) -> None:
         self._name = f"encorpus-meters-{application}"
         self._metrics = metrics
+        self.replicas = 1
         self._board: Any = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meters", daemon=True)
@@ -83,4 +85,4 @@ class Meters:
         if self._board is None:
             self._board = ray.remote(Board).options(name=self._name, get_if_exists=True, num_cpus=0).remote()
         pushed = self._board.push.remote(self._metrics.replica, self._metrics.exposition())
-        ray.get(pushed, timeout=PUSH_TIMEOUT_SECONDS)
+        self.replicas = ray.get(pushed, timeout=PUSH_TIMEOUT_SECONDS)

@@ -1,6 +1,7 @@
 """A model that is served: what a request asks for becomes rows in the online lane, and their vectors its answer."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,9 @@ from serving.http.openai_api import EmbeddingRequest
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
 from serving.lanes.lane_thread import LaneThread, MicroBatchEncoder, StoppedError, TooLateError
 from serving.lanes.lanes import Lane
+from serving.spread import ALONE, Others, encode_spread, parts_of
+
+log = logging.getLogger(__name__)
 
 # A micro-batch that takes longer than this will not come to an end; compiling a large model takes a minute.
 MOST_MICRO_BATCH_SECONDS = 300.0
@@ -62,7 +66,7 @@ class ServedModel:
     """One encoder behind its lanes.
 
     most_waiting: tokens that may wait in the online lane. batch_floor: as for Lanes. deadline_seconds: after which a
-    request is not worth computing. meter: told of what happens in the lanes.
+    request is not worth computing. meter: told of what happens in the lanes. others: replicas that hold it, too.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class ServedModel:
         batch_floor: float,
         deadline_seconds: float,
         meter: LaneMeter = UNMETERED,
+        others: Others = ALONE,
     ) -> None:
         self.name = name
         self.encoder = encoder
@@ -80,6 +85,7 @@ class ServedModel:
         self._batch_floor = batch_floor
         self._deadline_seconds = deadline_seconds
         self._meter = meter
+        self._others = others
         self.lanes = LaneThread(encoder, batch_floor, meter)
         self._outputs: dict[str, ServedModel] = {}
         self._making = threading.Lock()
@@ -131,11 +137,14 @@ class ServedModel:
     async def embed(self, request: EmbeddingRequest, charge: Callable[[int], None] = lambda tokens: None) -> Embedded:
         """The vectors of a request's inputs. Cancelling it takes its rows out of the queue. charge: as for `encode`.
 
-        Raises ApiError: what cannot be served, or not now.
+        Other replicas encode parts of a large request. Raises ApiError: what cannot be served, or not now.
         """
         self._check_dimensions(request)
         tokens = await self.tokens(request.inputs, request.truncate)
-        vectors = await self.encode(tokens, charge)
+        parts = parts_of(tokens.lengths, 1 + self._others.count, self.encoder.token_budget)
+        self._admit(tokens, int(tokens.lengths[parts[0]].sum()))
+        charge(all_tokens(tokens))
+        vectors = await encode_spread(tokens, parts, self._encode, self._encode_elsewhere)
         return Embedded(np.stack(vectors)[tokens.row].astype(np.float32), all_tokens(tokens))
 
     async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
@@ -148,8 +157,12 @@ class ServedModel:
 
         charge: told how many tokens there are, with repeated ones, before they enter the queue, which may raise.
         """
-        self._admit(int(tokens.lengths.sum()))
+        self._admit(tokens)
         charge(all_tokens(tokens))
+        return await self._encode(tokens)
+
+    async def _encode(self, tokens: Tokens) -> list[np.ndarray]:
+        """Of what was admitted."""
         vectors = self.lanes.submit(Lane.ONLINE, tokens, time.monotonic() + self._deadline_seconds)
         try:
             async with asyncio.timeout(self._deadline_seconds + GRACE_SECONDS):
@@ -161,9 +174,19 @@ class ServedModel:
         except Exception:  # of the encoder; whose thread has written it into the log
             raise ApiError(500, "The model had an error while encoding the request.") from None
 
-    def _admit(self, tokens: int) -> None:
+    async def _encode_elsewhere(self, tokens: Tokens) -> Sequence[np.ndarray]:
+        """By another replica, or here after all. Raises ApiError."""
         try:
-            admit(tokens, self.lanes.queue(), self._most_waiting, self.lanes.throughput.tokens_per_second)
+            return await self._others.encode(self.name, tokens)
+        except Exception as error:
+            log.info("a part of %d rows comes back to this replica: %s", len(tokens.lengths), error)
+            return await self.encode(tokens)
+
+    def _admit(self, tokens: Tokens, here: int | None = None) -> None:
+        """here: how many of its tokens come into this model's queue; None for all."""
+        count, rate = int(tokens.lengths.sum()), self.lanes.throughput.tokens_per_second
+        try:
+            admit(count, self.lanes.queue(), self._most_waiting, rate, here)
         except ApiError as error:
             if error.status == 429:
                 self._meter.shed()

@@ -28,6 +28,11 @@ class Tokens:
         arrays = (self.word_ids, self.mask, self.type_ids, self.lengths, self.truncated)
         return Tokens(*(array[distinct] for array in arrays), row=row)
 
+    def of_rows(self, rows: np.ndarray) -> "Tokens":
+        """The tokens of some of the distinct texts, each of them once. rows: int [m], of the u."""
+        arrays = (self.word_ids, self.mask, self.type_ids, self.lengths, self.truncated)
+        return Tokens(*(array[rows] for array in arrays), row=np.arange(len(rows)))
+
 
 @dataclass(frozen=True)
 class ChunkPlaces:

@@ -40,6 +40,8 @@ def ray_session(address: str | None, cpus: int) -> Iterator[None]:
         else:
             ray.init(address="local", num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES, **quiet)
     except (ConnectionError, ValueError) as error:
+        if address == "auto":
+            raise UsageError("no Ray runs on this machine; name the cluster's with --address HOST:PORT") from None
         if address:
             raise UsageError(f"--address {address}: no Ray cluster answers there ({first_line(error)})") from None
         raise EncorpusError(f"Ray does not start on this machine: {first_line(error)}") from error

@@ -97,7 +97,7 @@ class BatchLaneEncoder:
                 if len(windows) == WINDOWS:
                     take_oldest()
                 places = order[start : start + WINDOW_ROWS]
-                windows.append((places, self._served.lanes.submit(Lane.BATCH, _rows_of(tokens, places), cost=cost)))
+                windows.append((places, self._served.lanes.submit(Lane.BATCH, tokens.of_rows(places), cost=cost)))
             while windows:
                 take_oldest()
         except StoppedError:
@@ -106,9 +106,3 @@ class BatchLaneEncoder:
             for _, future in windows:
                 future.cancel()
         return rows
-
-
-def _rows_of(tokens: Tokens, places: np.ndarray) -> Tokens:
-    """Some of the distinct rows, each a text of its own."""
-    arrays = (tokens.word_ids, tokens.mask, tokens.type_ids, tokens.lengths, tokens.truncated)
-    return Tokens(*(array[places] for array in arrays), row=np.arange(len(places)))

@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.encoder.tokens import Tokens
 from serving.admission import Queue, Throughput
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
-from serving.lanes.lanes import Lane, Lanes, MicroBatch
+from serving.lanes.lanes import Lane, Lanes, MicroBatch, by_request
 
 log = logging.getLogger(__name__)
 
@@ -167,13 +167,23 @@ class LaneThread:
             values = self._encode(batch)
         except Exception as error:
             log.exception("a micro-batch of %d rows of %d tokens failed", len(batch.rows), batch.length)
-            self._fail({row.request for row in batch.rows}, error)
-        else:
-            self._hand_out(batch, values, self._clock() - started)
+            self._at_hand_since = None
+            self._answer_failed(batch, error)
+            return
+        self._hand_out(batch, values, self._clock() - started)
         self._at_hand_since = None
         seconds = self._clock() - started
         self.throughput.add(sum(row.tokens for row in batch.rows), seconds)
         self._meter.micro_batch(batch, seconds)
+
+    def _answer_failed(self, batch: MicroBatch, error: Exception) -> None:
+        """Each request by itself, since perhaps only one of them is at fault."""
+        parts = by_request(batch)
+        if len(parts) == 1:
+            self._fail({batch.rows[0].request}, error)
+            return
+        for part in parts:
+            self._answer(part)
 
     def _begin(self, batch: MicroBatch, now: float) -> None:
         with self._changed:

@@ -41,6 +41,18 @@ class MicroBatch:
     online: int
 
 
+def by_request(batch: MicroBatch) -> list[MicroBatch]:
+    """The rows of each request apart from those of others."""
+    online: dict[int, list[Row]] = {}
+    other: dict[int, list[Row]] = {}
+    for place, row in enumerate(batch.rows):
+        (online if place < batch.online else other).setdefault(row.request, []).append(row)
+    return [
+        *(MicroBatch(batch.length, tuple(rows), len(rows)) for rows in online.values()),
+        *(MicroBatch(batch.length, tuple(rows), 0) for rows in other.values()),
+    ]
+
+
 class Lanes:
     """The rows that wait for the encoder.
 

@@ -25,12 +25,13 @@ class SlowEncoder:
         self.begun = threading.Semaphore(0)
         self.seen: list[list[int]] = []
         self.failing = False
+        self.poison: int | None = None
 
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         self.seen.append(word_ids[:, 0].tolist())
         self.begun.release()
         assert self.let.acquire(timeout=SECONDS)
-        if self.failing:
+        if self.failing or self.poison in word_ids[:, 0]:
             raise RuntimeError("out of memory")
         return np.stack([word_ids[:, 0], mask.sum(axis=1)], axis=1).astype(np.float32)
 
@@ -139,6 +140,22 @@ def test_a_micro_batch_that_fails_fails_its_requests_and_no_others(lanes, encode
     encoder.failing = False
     encoder.let.release(1000)
     assert len(lanes.submit(Lane.ONLINE, rows(2)).result(SECONDS)) == 1
+
+
+def test_who_is_in_a_micro_batch_with_one_that_fails_is_encoded_again_without_it(lanes, encoder):
+    encoder.poison = 2
+    first = lanes.submit(Lane.ONLINE, rows(9))
+    assert encoder.begun.acquire(timeout=SECONDS)
+    poisoned, good, batch = (
+        lanes.submit(lane, rows(*ids)) for lane, *ids in ((Lane.ONLINE, 2), (Lane.ONLINE, 3), (Lane.BATCH, 4, 5, 6, 7))
+    )
+    encoder.let.release(1000)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        poisoned.result(SECONDS)
+    assert [vector[0] for vector in good.result(SECONDS)] == [3]
+    assert [vector[0] for vector in batch.result(SECONDS)] == [4, 5, 6, 7]
+    assert len(first.result(SECONDS)) == 1
+    assert any({2, 3} <= set(together) for together in encoder.seen)
 
 
 def test_what_waits_at_the_end_fails_and_so_does_what_comes_later(lanes, encoder):
