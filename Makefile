@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test fuzz-http soak chaos bench huge-stream clean
+.PHONY: demo test fuzz-http soak chaos chaos-serving bench bench-serving huge-stream clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -27,6 +27,10 @@ soak: .venv/demo
 chaos: .venv/demo .venv/rclone
 	$(BIN)/python -m tests.e2e.chaos
 
+# People and jobs on live replicas that are killed, updated, and started again from none. SECONDS=n of kills.
+chaos-serving: .venv/demo
+	$(BIN)/python -m tests.e2e.live_replicas
+
 # Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
 bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/throughput.py $(CORPUS)
@@ -35,6 +39,12 @@ bench: .venv/demo .bench/ready
 	$(BIN)/python tests/bench/quality.py $(CORPUS)
 	$(BIN)/python tests/bench/overhead.py $(CORPUS)
 
+# The server: against infinity_emb, beside a job, and with ten times the requests that it can answer. Same corpus.
+bench-serving: .venv/demo .bench/infinity/ready
+	$(BIN)/python -m tests.bench.serving $(CORPUS)
+	$(BIN)/python -m tests.bench.both_lanes $(CORPUS)
+	$(BIN)/python -m tests.bench.overload $(CORPUS)
+
 # One gzip file of 2 GB through two workers, killed at 80 % and run again: memory, rows done again, seconds.
 huge-stream: .venv/demo
 	$(BIN)/python -m tests.bench.huge_stream $(GB)
@@ -42,6 +52,11 @@ huge-stream: .venv/demo
 .bench/ready: tests/bench/requirements.txt
 	$(PYTHON) -m venv .bench/venv
 	.bench/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+.bench/infinity/ready: tests/bench/requirements-infinity.txt
+	$(PYTHON) -m venv .bench/infinity
+	.bench/infinity/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 .venv/ready: requirements.lock pyproject.toml

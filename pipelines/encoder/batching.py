@@ -38,16 +38,26 @@ def full_batch_rows(length: int, token_budget: int) -> int:
     return max(1, token_budget // length)
 
 
-def closed_rows(rows: int, length: int, token_budget: int) -> int:
-    """The least row count of a closed set that holds so many rows, at most those of a full batch: 1, 4, 16, … or full.
+def half_batch_rows(length: int, token_budget: int) -> int:
+    """How many rows of `length` tokens fill half of the budget, at least one."""
+    return full_batch_rows(length, token_budget // 2)
 
-    >>> [closed_rows(rows, 128, 512) for rows in (1, 2, 4)], closed_rows(5, 8, 512)
-    ([1, 4, 4], 16)
+
+def closed_rows(rows: int, length: int, token_budget: int) -> int:
+    """The least row count of a closed set that holds so many rows, at most those of a full batch: steps of a quarter of
+    the count, at least 1, and those of half a batch and of a full one.
+
+    >>> [closed_rows(rows, 8, 512) for rows in (1, 5, 9, 17, 33, 60)], closed_rows(9, 56, 512)
+    ([1, 5, 10, 20, 40, 64], 9)
     """
-    count = 1
+    count = 0
     while count < rows:
-        count *= 4
-    return min(count, full_batch_rows(length, token_budget))
+        count += max(1, 1 << max(0, count.bit_length() - 3))
+    return min(
+        fit
+        for fit in (count, half_batch_rows(length, token_budget), full_batch_rows(length, token_budget))
+        if fit >= rows
+    )
 
 
 def cut_batches(lengths: np.ndarray, ladder: tuple[int, ...], token_budget: int) -> list[Batch]:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
-from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, half_batch_rows, length_ladder
 from pipelines.encoder.chunker import document_tokenizer
 from pipelines.encoder.device import prepare_tensorflow
 from pipelines.encoder.flop import flop_by_length
@@ -233,14 +233,15 @@ class TextEncoder:
             return value.astype(self.resolved.spec.encoded_dtype)
 
     def warm(self) -> None:
-        """Compiles the shapes of full batches and of single rows, so that no caller of `encode_batch` waits for it."""
+        """Compiles the shapes of full batches, of half ones and of single rows, so that no caller of `encode_batch`
+        waits for it."""
         for length in self.ladder:
             for rows in self._warm_rows(length):
                 ones = np.ones((rows, length), np.int32)
                 self._vectors.warm(ones, ones, np.zeros_like(ones))
 
     def _warm_rows(self, length: int) -> set[int]:
-        return {1, full_batch_rows(length, self.token_budget)}
+        return {1, half_batch_rows(length, self.token_budget), full_batch_rows(length, self.token_budget)}
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
         """Windows of tokens; the next window is tokenised while the caller encodes this one."""

@@ -1,7 +1,7 @@
 """Two lanes into one encoder: which rows make the next micro-batch. Knows no threads, no clock and no TensorFlow.
 
 A micro-batch holds as many rows as the token budget allows at its length, a rung of the ladder. Online rows come first;
-batch rows of about their length fill the room that they leave, where there are enough of them, and have the encoder to
+batch rows of about their length fill it up to half the budget, where there are enough of them, and have the encoder to
 themselves while nobody else is there. A batch job beside people who never pause still gets its floor.
 
 Who leads decides the length: a micro-batch is as long as its leader's longest row. Online, a request that has not led
@@ -18,7 +18,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from pipelines.encoder.batching import full_batch_rows
+from pipelines.encoder.batching import full_batch_rows, half_batch_rows
 from serving.lanes.rows_by_length import Row, RowsByLength
 
 # Of a micro-batch's length, what a row has that may fill it up, at least.
@@ -127,17 +127,18 @@ class Lanes:
             length = online.longest(None if everybody_fits else leader)
             room = full_batch_rows(length, self._budget)
             of_online = online.take(length, room, leader)
-            of_batch = self._filling(length, room - len(of_online))
+            of_batch = self._filling(length, half_batch_rows(length, self._budget) - len(of_online))
         self._keep_account(length, of_online, of_batch)
         return MicroBatch(length, (*of_online, *of_batch), len(of_online))
 
     def _filling(self, length: int, room: int) -> list[Row]:
-        """Batch rows for all the room that online rows leave in a micro-batch, or none.
+        """Batch rows for the room that online rows leave in half a micro-batch, or none.
 
-        None if too few are about as long: each row costs the micro-batch's length, and people would wait for it.
+        A whole one saves little more, and people wait for its end. None if too few rows are about as long: each costs
+        the micro-batch's length.
         """
         batch = self._lanes[Lane.BATCH]
-        if batch.between(FILLING_SHARE * length, length) < room:
+        if room <= 0 or batch.between(FILLING_SHARE * length, length) < room:
             return []
         return batch.take(length, room, leader=None)
 

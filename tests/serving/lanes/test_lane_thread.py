@@ -18,7 +18,7 @@ class SlowEncoder:
     """Gives [first token, tokens] for each row; begins a micro-batch only when it is let."""
 
     ladder = length_ladder(32)
-    token_budget = 64
+    token_budget = 128
 
     def __init__(self) -> None:
         self.let = threading.Semaphore(0)
@@ -62,7 +62,7 @@ def lanes(encoder, clock):
 
 
 def rows(*first: int, tokens: int = 30) -> Tokens:
-    """Rows that begin with these numbers; two of the usual length fill a micro-batch."""
+    """Rows that begin with these numbers; four of the usual length fill a micro-batch, and two half of one."""
     ids = np.ones((len(first), 32), np.int32)
     ids[:, 0] = first
     mask = np.zeros_like(ids)
@@ -89,7 +89,7 @@ def test_an_online_request_waits_for_the_micro_batch_at_hand_and_no_longer(lanes
     encoder.let.release(2)
     online.result(SECONDS)
     assert not batch.done()
-    assert encoder.seen[:2] == [[1, 2], [100, 3]]
+    assert encoder.seen[:2] == [[1, 2, 3, 4], [100, 5]]
 
 
 def test_a_request_costs_its_padded_rows_and_its_share_of_the_micro_batches(lanes, encoder, clock):
@@ -173,6 +173,6 @@ def test_what_waits_at_the_end_fails_and_so_does_what_comes_later(lanes, encoder
 
 
 def test_tokens_that_wait_are_counted(lanes, encoder):
-    lanes.submit(Lane.BATCH, rows(1, 2, 3))
+    lanes.submit(Lane.BATCH, rows(1, 2, 3, 4, 5))
     assert encoder.begun.acquire(timeout=SECONDS)
     assert (lanes.waiting(Lane.BATCH), lanes.waiting(Lane.ONLINE)) == (30, 0)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.encoder.batching import full_batch_rows, length_ladder
+from pipelines.encoder.batching import full_batch_rows, half_batch_rows, length_ladder
 from serving.lanes.lanes import Lane, Lanes, MicroBatch
 
 LADDER = length_ladder(64)
@@ -58,11 +58,11 @@ def test_a_micro_batch_of_one_lane_is_full_while_rows_wait_that_fit(requests):
 
 @given(REQUESTS)
 @settings(deadline=None)
-def test_batch_rows_fill_a_micro_batch_of_people_up_or_stay_out(requests):
+def test_batch_rows_fill_a_micro_batch_of_people_up_to_half_or_stay_out(requests):
     lanes = lanes_of(requests, floor=0)
     while batch := lanes.next():
         if 0 < batch.online < len(batch.rows):
-            assert len(batch.rows) == full_batch_rows(batch.length, BUDGET)
+            assert len(batch.rows) == half_batch_rows(batch.length, BUDGET)
 
 
 def drained_copy(lanes: Lanes) -> list[MicroBatch]:
@@ -79,11 +79,11 @@ def test_a_lone_online_request_is_in_the_next_micro_batch_whatever_the_batch_lan
     assert {row.request for row in batch.rows[: batch.online]} == {number}
 
 
-def test_batch_rows_fill_the_room_that_online_rows_leave():
+def test_batch_rows_fill_half_of_what_online_rows_leave_room_in():
     lanes = lanes_of([(Lane.BATCH, [16] * 100), (Lane.ONLINE, [12])])
     batch = lanes.next()
     assert batch is not None
-    assert (batch.length, batch.online, len(batch.rows)) == (16, 1, BUDGET // 16)
+    assert (batch.length, batch.online, len(batch.rows)) == (16, 1, BUDGET // 2 // 16)
 
 
 def test_rows_that_are_much_shorter_make_nobody_wait():
@@ -97,7 +97,7 @@ def test_rows_with_the_least_padding_fill_the_room():
     lanes = lanes_of([(Lane.BATCH, [8] * 20 + [32] * 20), (Lane.ONLINE, [30])])
     batch = lanes.next()
     assert batch is not None
-    assert [row.tokens for row in batch.rows] == [30] + [32] * 7
+    assert [row.tokens for row in batch.rows] == [30] + [32] * 3
 
 
 @given(st.integers(0, 5), st.integers(1, 64))
