@@ -21,6 +21,9 @@ import numpy as np
 from pipelines.encoder.batching import full_batch_rows, half_batch_rows
 from serving.lanes.rows_by_length import Row, RowsByLength
 
+# So many micro-batches of the batch lane are half as large after one of people, of whom the next may be about to come.
+SMALL_AFTER_PEOPLE = 32
+
 # Of a micro-batch's length, what a row has that may fill it up, at least.
 FILLING_SHARE = 0.75
 
@@ -74,6 +77,7 @@ class Lanes:
         self._fresh_led_last = False
         # Positions that the batch lane is short of its floor.
         self._owed = 0.0
+        self._small_left = 0
 
     def put(self, lane: Lane, lengths: np.ndarray, deadline: float = math.inf) -> int:
         """A request's rows, with int [n] tokens each, at most the top rung. Gives the request's number."""
@@ -118,7 +122,7 @@ class Lanes:
         oldest = next(iter(batch), None)
         if oldest is not None and (not online or self._owed >= self._budget):
             length = batch.longest(oldest)
-            room = full_batch_rows(length, self._budget)
+            room = (half_batch_rows if self._small_left else full_batch_rows)(length, self._budget)
             of_batch = batch.take(length, room, oldest)
             of_online = online.take(length, room - len(of_batch), leader=None)
         else:
@@ -156,6 +160,7 @@ class Lanes:
 
     def _keep_account(self, length: int, online: list[Row], batch: list[Row]) -> None:
         """What the batch lane is owed, while it wants more than it got."""
+        self._small_left = SMALL_AFTER_PEOPLE if online else max(0, self._small_left - 1)
         positions = length * (len(online) + len(batch))
         self._owed = max(0.0, self._owed + self._floor * positions - length * len(batch))
         if not self._lanes[Lane.BATCH]:
