@@ -39,11 +39,10 @@ class Throughput:
         return self._tokens / self._seconds if self._seconds else None
 
 
-def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None, here: int | None = None) -> None:
+def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None) -> None:
     """Raises ApiError where a request does not fit into the queue, or would wait in it too long.
 
-    tokens: of the request. most_waiting: tokens that fit. rate: tokens a second. here: the request's tokens for this
-    queue; None for all.
+    tokens: of the request. most_waiting: tokens that fit. rate: tokens a second.
     """
     if tokens > most_waiting:
         raise ApiError(
@@ -51,8 +50,7 @@ def admit(tokens: int, queue: Queue, most_waiting: int, rate: float | None, here
             f"The request has {tokens:,} tokens, and the queue holds {most_waiting:,}: send it in parts.",
             param="input",
         )
-    entering = tokens if here is None else here
-    over = max(queue.tokens + entering - most_waiting, queue.ahead - MOST_QUEUE_SECONDS * (rate or math.inf))
+    over = max(queue.tokens + tokens - most_waiting, queue.ahead - MOST_QUEUE_SECONDS * (rate or math.inf))
     if over > 0:
         raise ApiError(
             429,

@@ -15,17 +15,16 @@ from pipelines.job.pool_size import PoolSize
 from serving.autoscaling import LOAD, OnlineLoad, autoscaling_config
 from serving.batch.batch_call import Call, Wanted
 from serving.http.access_log import write_access_log
-from serving.http.api_error import ApiError
 from serving.http.api_keys import ApiKey, FixedKeys, KeyFile
 from serving.http.doors import Doors
 from serving.http.http_app import http_app
 from serving.in_thread import in_thread
 from serving.lanes.lanes import Lane, MicroBatch
-from serving.meters import Meters
 from serving.metrics import Metrics, ModelMeter
 from serving.other_replicas import OtherReplicas
 from serving.served_model import ServedModel
 from serving.settings import Serving
+from serving.shared_metrics import SharedMetrics
 
 # Requests that a replica holds at once; its own queue says no by tokens, long before.
 MOST_REQUESTS = 4096
@@ -68,8 +67,8 @@ class EncoderReplica:
         self._doors = Doors()
         replica = serve.get_replica_context()
         self._metrics = Metrics(replica.replica_id.unique_id)
-        self._meters = Meters(replica.app_name, self._metrics)
-        others = OtherReplicas(replica.app_name, replica.deployment, self._meters)
+        self._shared = SharedMetrics(replica.app_name, self._metrics)
+        others = OtherReplicas(replica.app_name, replica.deployment, lambda: self._shared.replicas)
         self._models: dict[str, ServedModel] = {}
         served: dict[str, Served] = {}
         for name, spec in serving.models.items():
@@ -82,8 +81,8 @@ class EncoderReplica:
             self._metrics.watch(self._models[name])
             served[name] = Served(encoder, self._models[name].lanes)
             log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
-
         self._batch_work = BatchWork(served)
+        self._shared.start()
 
     async def refuses_batch_work(self, wanted: Wanted) -> str | None:
         """Why no model here fits a job; None where one does."""
@@ -93,16 +92,14 @@ class EncoderReplica:
         """Does a task of a job, which may take hours. False if the replica's or the job's end came first."""
         return await in_thread(lambda: self._batch_work.do(call))
 
-    async def encode_part(self, model: str, tokens: Tokens) -> np.ndarray | None:
-        """The vectors [u, dim] of rows of another replica's request; None where there is no room for them."""
-        try:
-            return np.stack(await self._models[model].encode(tokens))
-        except ApiError:
-            return None
+    async def encode_part(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> np.ndarray | None:
+        """As ServedModel.encode_part."""
+        served = self._models.get(model)
+        return await served.encode_part(fingerprint, tokens, seconds) if served else None
 
     def __serve_build_asgi_app__(self) -> Starlette:
         keys = _key_source(self._serving.keys)
-        return http_app(self._models, keys, self._serving.limits, self._metrics, self._meters.exposition, self._doors)
+        return http_app(self._models, keys, self._serving.limits, self._metrics, self._shared.exposition, self._doors)
 
     async def close(self) -> None:
         """Takes no more requests, and is back when those that were taken are answered."""

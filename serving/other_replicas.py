@@ -1,39 +1,41 @@
 """The replicas beside this one, which take parts of its large requests; which of them, Ray Serve decides."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from ray import serve
 
 from pipelines.encoder.tokens import Tokens
-from serving.meters import Meters
+from serving.in_thread import in_thread
 
 
 class OtherReplicas:
-    """As `serving.spread` asks them. application, deployment: of this replica. meters: know how many there are."""
+    """As `serving.spread` asks them. application, deployment: of this replica. replicas: tells how many there are, with
+    this one."""
 
-    def __init__(self, application: str, deployment: str, meters: Meters) -> None:
+    def __init__(self, application: str, deployment: str, replicas: Callable[[], int]) -> None:
         self._place = deployment, application
-        self._meters = meters
+        self._replicas = replicas
         self._handle: Any = None
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return self._meters.replicas - 1
+        return self._replicas() - 1
 
-    async def encode(self, model: str, tokens: Tokens) -> Sequence[np.ndarray]:
+    async def encode(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> Sequence[np.ndarray]:
         """As Others.encode."""
-        # Not before it is needed, since it has a router of its own.
-        self._handle = self._handle or serve.get_deployment_handle(*self._place)
-        response = self._handle.encode_part.remote(model, tokens)
+        if self._handle is None:
+            # Not before it is needed, since it has a router of its own. It asks Serve's controller, which may be away.
+            self._handle = await in_thread(lambda: serve.get_deployment_handle(*self._place, _check_exists=False))
+        response = self._handle.encode_part.remote(model, fingerprint, tokens, seconds)
         try:
             vectors = await response
         except asyncio.CancelledError:
             response.cancel()
             raise
         if vectors is None:
-            raise RuntimeError("the other one has no room")
+            raise RuntimeError("the other one has no room, or another model")
         return vectors

@@ -4,20 +4,22 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
+from pipelines.encoder.spec import ResolvedSpec
 from pipelines.encoder.tokens import Tokens
-from pipelines.errors import EncorpusError, first_line
+from pipelines.errors import first_line
 from serving.admission import admit
 from serving.http.api_error import ApiError
 from serving.http.openai_api import EmbeddingRequest
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
 from serving.lanes.lane_thread import LaneThread, MicroBatchEncoder, StoppedError, TooLateError
 from serving.lanes.lanes import Lane
-from serving.spread import ALONE, Others, encode_spread, parts_of
+from serving.request_tokens import ServedTokenizer, all_tokens, request_tokens
+from serving.spread import ALONE, Others, gathered, parts_of
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +29,8 @@ MOST_MICRO_BATCH_SECONDS = 300.0
 # A deadline is seen between two micro-batches; after so much more, nobody waits for the end of the one at hand.
 GRACE_SECONDS = 15.0
 
-
-class ServedTokenizer(Protocol):
-    """What serving needs of a Tokenizer. max_tokens, special, vocabulary: as there."""
-
-    max_tokens: int
-    special: int
-    vocabulary: int | None
-
-    def __call__(self, texts: Sequence[str]) -> Tokens: ...
-
-    def pack(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]: ...
+# Told how many tokens a request has, with repeated ones, before they enter the queue; it may raise.
+Charge = Callable[[int], None]
 
 
 class ServedEncoder(MicroBatchEncoder, Protocol):
@@ -51,6 +44,9 @@ class ServedEncoder(MicroBatchEncoder, Protocol):
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def resolved(self) -> ResolvedSpec: ...
 
     def giving(self, output: str) -> Self: ...
 
@@ -89,6 +85,10 @@ class ServedModel:
         self.lanes = LaneThread(encoder, batch_floor, meter)
         self._outputs: dict[str, ServedModel] = {}
         self._making = threading.Lock()
+
+    def given(self, output: str) -> "ServedModel | None":
+        """As `giving`, if it was asked for before."""
+        return self._outputs.get(output)
 
     def giving(self, output: str) -> "ServedModel":
         """The model of the same weights that gives an output of the encoder API, `pooled` or `sequence`, as it is.
@@ -132,41 +132,74 @@ class ServedModel:
             model.lanes.stop()
 
     def _all(self) -> "set[ServedModel]":
-        return {self, *self._outputs.values()}
+        return {self, *list(self._outputs.values())}
 
-    async def embed(self, request: EmbeddingRequest, charge: Callable[[int], None] = lambda tokens: None) -> Embedded:
-        """The vectors of a request's inputs. Cancelling it takes its rows out of the queue. charge: as for `encode`.
+    async def embed(self, request: EmbeddingRequest, charge: Charge = lambda tokens: None) -> Embedded:
+        """The vectors of a request's inputs. Cancelling it takes its rows out of the queue.
 
         Other replicas encode parts of a large request. Raises ApiError: what cannot be served, or not now.
         """
-        self._check_dimensions(request)
+        if request.dimensions not in (None, self.encoder.dimension):
+            raise ApiError(
+                400, f"This model gives {self.encoder.dimension} dimensions, and no other number.", param="dimensions"
+            )
+        deadline = time.monotonic() + self._deadline_seconds
         tokens = await self.tokens(request.inputs, request.truncate)
-        parts = parts_of(tokens.lengths, 1 + self._others.count, self.encoder.token_budget)
-        self._admit(tokens, int(tokens.lengths[parts[0]].sum()))
-        charge(all_tokens(tokens))
-        vectors = await encode_spread(tokens, parts, self._encode, self._encode_elsewhere)
-        return Embedded(np.stack(vectors)[tokens.row].astype(np.float32), all_tokens(tokens))
-
-    async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
-        """The tokens of texts, or of ids without special ones. Raises ApiError where the model does not take them."""
-        # Tokenising takes a core for a while, and others wait for the event loop.
-        return await asyncio.to_thread(self._tokens, inputs, truncate)
-
-    async def encode(self, tokens: Tokens, charge: Callable[[int], None] = lambda tokens: None) -> list[np.ndarray]:
-        """What LaneThread gives for the distinct rows of tokens, online. Raises ApiError.
-
-        charge: told how many tokens there are, with repeated ones, before they enter the queue, which may raise.
-        """
         self._admit(tokens)
         charge(all_tokens(tokens))
-        return await self._encode(tokens)
+        parts = parts_of(tokens.lengths, 1 + self._others.count, self.lanes.throughput.tokens_per_second)
+        if len(parts) == 1:
+            vectors = await self._outcome(self._submit(tokens, deadline), deadline)
+        else:
+            first, *rest = (tokens.of_rows(rows) for rows in parts)
+            # Submitted at once, as it was admitted.
+            encoding = [self._submit(first, deadline), *(self._encode_elsewhere(part, deadline) for part in rest)]
+            vectors = await self._outcome(gathered(parts, encoding), deadline)
+        return Embedded(_finite(np.stack(vectors)[tokens.row].astype(np.float32)), all_tokens(tokens))
 
-    async def _encode(self, tokens: Tokens) -> list[np.ndarray]:
-        """Of what was admitted."""
-        vectors = self.lanes.submit(Lane.ONLINE, tokens, time.monotonic() + self._deadline_seconds)
+    async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
+        """As `request_tokens`, unless there is no room for anything more."""
+        self._admit()
+        # Tokenising takes a core for a while, and others wait for the event loop.
+        return await asyncio.to_thread(request_tokens, self.encoder.tokenize, inputs, truncate)
+
+    async def encode(self, tokens: Tokens, charge: Charge = lambda tokens: None) -> Sequence[np.ndarray]:
+        """What LaneThread gives for the distinct rows of tokens, online. Raises ApiError."""
+        deadline = time.monotonic() + self._deadline_seconds
+        self._admit(tokens)
+        charge(all_tokens(tokens))
+        return await self._outcome(self._submit(tokens, deadline), deadline)
+
+    async def encode_part(self, fingerprint: str, tokens: Tokens, seconds: float) -> np.ndarray | None:
+        """The vectors [u, dim] of a part of another replica's request, within so many seconds. None where it is to
+        look elsewhere: there is no room, or this is not the model that it has."""
+        deadline = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(self._deadline_seconds + GRACE_SECONDS):
-                return await asyncio.wrap_future(vectors)
+            if fingerprint != self.encoder.fingerprint:
+                return None
+            self._require_room(tokens)
+            return np.stack(await self._outcome(self._submit(tokens, deadline), deadline))
+        except ApiError:
+            return None
+
+    def _submit(self, tokens: Tokens, deadline: float) -> "asyncio.Future[list[np.ndarray]]":
+        return asyncio.wrap_future(self.lanes.submit(Lane.ONLINE, tokens, deadline))
+
+    async def _encode_elsewhere(self, tokens: Tokens, deadline: float) -> Sequence[np.ndarray]:
+        """By another replica, or here after all, where it was admitted."""
+        try:
+            return await self._others.encode(
+                self.name, self.encoder.fingerprint, tokens, max(0.0, deadline - time.monotonic())
+            )
+        except Exception as error:
+            log.info("a part of %d rows comes back to this replica: %s", len(tokens.lengths), first_line(error))
+            return await self._submit(tokens, deadline)
+
+    async def _outcome(self, encoding: Awaitable[Sequence[np.ndarray]], deadline: float) -> Sequence[np.ndarray]:
+        """What is being encoded, when it is. Raises ApiError."""
+        try:
+            async with asyncio.timeout(deadline - time.monotonic() + GRACE_SECONDS):
+                return await encoding
         except (TooLateError, TimeoutError):
             raise ApiError(503, "The request was not answered in time. Try again later.", retry_after=1) from None
         except StoppedError:
@@ -174,67 +207,23 @@ class ServedModel:
         except Exception:  # of the encoder; whose thread has written it into the log
             raise ApiError(500, "The model had an error while encoding the request.") from None
 
-    async def _encode_elsewhere(self, tokens: Tokens) -> Sequence[np.ndarray]:
-        """By another replica, or here after all. Raises ApiError."""
+    def _admit(self, tokens: Tokens | None = None) -> None:
+        """Raises ApiError where there is no room for a request, or, without its tokens, for any."""
         try:
-            return await self._others.encode(self.name, tokens)
-        except Exception as error:
-            log.info("a part of %d rows comes back to this replica: %s", len(tokens.lengths), error)
-            return await self.encode(tokens)
-
-    def _admit(self, tokens: Tokens, here: int | None = None) -> None:
-        """here: how many of its tokens come into this model's queue; None for all."""
-        count, rate = int(tokens.lengths.sum()), self.lanes.throughput.tokens_per_second
-        try:
-            admit(count, self.lanes.queue(), self._most_waiting, rate, here)
+            self._require_room(tokens)
         except ApiError as error:
             if error.status == 429:
                 self._meter.shed()
             raise
 
-    def _check_dimensions(self, request: EmbeddingRequest) -> None:
-        if request.dimensions not in (None, self.encoder.dimension):
-            raise ApiError(
-                400, f"This model gives {self.encoder.dimension} dimensions, and no other number.", param="dimensions"
-            )
-
-    def _tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
-        texts = [item for item in inputs if isinstance(item, str)]
-        ids = [np.array(item, np.int32) for item in inputs if not isinstance(item, str)]
-        try:
-            tokens = self.encoder.tokenize(texts) if texts else self._packed(ids)
-        except EncorpusError as error:
-            raise ApiError(400, first_line(error), param="input") from None
-        if tokens.truncated.any() and not truncate:
-            index = int(np.flatnonzero(tokens.truncated[tokens.row])[0])
-            raise ApiError(
-                400,
-                f"'input[{index}]' is longer than this model's maximum context length of "
-                f'{self.encoder.tokenize.max_tokens} tokens. Shorten it, or send "truncate": true.',
-                code="context_length_exceeded",
-                param="input",
-            )
-        return tokens
-
-    def _packed(self, ids: Sequence[np.ndarray]) -> Tokens:
-        """Raises ApiError for an id that the model does not have, which would fail the whole micro-batch."""
-        tokenizer = self.encoder.tokenize
-        if tokenizer.vocabulary is None:
-            raise ApiError(400, "This model does not tell its vocabulary: send texts, and no token ids.", param="input")
-        for index, row in enumerate(ids):
-            if row.min() < 0 or row.max() >= tokenizer.vocabulary:
-                raise ApiError(
-                    400,
-                    f"'input[{index}]' has a token id that this model does not have: they go from 0 to "
-                    f"{tokenizer.vocabulary - 1}.",
-                    param="input",
-                )
-        counts = np.array([len(row) for row in ids])
-        return Tokens(
-            *tokenizer.pack(ids), truncated=counts + tokenizer.special > tokenizer.max_tokens, row=np.arange(len(ids))
-        )
+    def _require_room(self, tokens: Tokens | None) -> None:
+        count = 0 if tokens is None else int(tokens.lengths.sum())
+        admit(count, self.lanes.queue(), self._most_waiting, self.lanes.throughput.tokens_per_second)
 
 
-def all_tokens(tokens: Tokens) -> int:
-    """Of all texts, repeated ones and special tokens included."""
-    return int(tokens.lengths[tokens.row].sum())
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    """The same vectors. Raises ApiError where JSON has no way to say them; in a shard, such a text is a reject."""
+    rows = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(rows):
+        raise ApiError(500, f"The model gives no finite vector for 'input[{rows[0]}]'.", param="input")
+    return vectors

@@ -1,17 +1,15 @@
 """A large request is spread over the replicas: each encodes a part of its rows, in its own online lane."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from pipelines.encoder.tokens import Tokens
 
-# A part has so many micro-batches at least: it takes some milliseconds to reach another replica and come back.
-PART_MICRO_BATCHES = 4
-
-Encode = Callable[[Tokens], Awaitable[Sequence[np.ndarray]]]
+# A part takes so long to encode at least: it takes some milliseconds to reach another replica and come back.
+PART_SECONDS = 0.1
 
 
 class Others(Protocol):
@@ -20,8 +18,11 @@ class Others(Protocol):
     @property
     def count(self) -> int: ...
 
-    async def encode(self, model: str, tokens: Tokens) -> Sequence[np.ndarray]:
-        """The vectors of the distinct rows, [dim] each, from one of them. Raises where that has no room, or dies."""
+    async def encode(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> Sequence[np.ndarray]:
+        """The vectors of the distinct rows, [dim] each, from one of them, within so many seconds.
+
+        Raises where that has no room, or another model under this name, or dies.
+        """
         ...
 
 
@@ -30,7 +31,7 @@ class NoOthers:
 
     count = 0
 
-    async def encode(self, model: str, tokens: Tokens) -> Sequence[np.ndarray]:
+    async def encode(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> Sequence[np.ndarray]:
         """As Others.encode, which nobody has reason to ask for."""
         raise NotImplementedError
 
@@ -38,30 +39,29 @@ class NoOthers:
 ALONE = NoOthers()
 
 
-def parts_of(lengths: np.ndarray, replicas: int, token_budget: int) -> list[np.ndarray]:
+def parts_of(lengths: np.ndarray, replicas: int, rate: float | None) -> list[np.ndarray]:
     """Which rows go together, as indexes: as many parts as there are replicas, or as are large enough, of about as many
-    tokens. lengths: int [u]. token_budget: of a micro-batch."""
-    enough = int(lengths.sum()) // (PART_MICRO_BATCHES * token_budget)
-    parts = max(1, min(replicas, enough))
+    tokens. lengths: int [u]. rate: tokens a second that a replica encodes; None where it is not known yet."""
+    enough = int(lengths.sum() / (rate * PART_SECONDS)) if rate else 1
+    parts = max(1, min(replicas, enough, len(lengths)))
     longest_first = np.argsort(-lengths, kind="stable")
     return [longest_first[start::parts] for start in range(parts)]
 
 
-async def encode_spread(
-    tokens: Tokens, parts: Sequence[np.ndarray], here: Encode, elsewhere: Encode
+async def gathered(
+    parts: Sequence[np.ndarray], encoding: Sequence[Awaitable[Sequence[np.ndarray]]]
 ) -> list[np.ndarray]:
-    """The vectors of the distinct rows, in their order: of the first part from here, of the others from elsewhere.
+    """The vectors of the rows of all parts, in the order of the rows. encoding: gives those of each part.
 
-    Raises what they do; nothing goes on then, nor when this is cancelled.
+    Raises what they do; none of them goes on then, nor when this is cancelled.
     """
-    encoders = [here, *[elsewhere] * (len(parts) - 1)]
-    tasks = [asyncio.ensure_future(encode(tokens.of_rows(rows))) for encode, rows in zip(encoders, parts, strict=True)]
+    tasks = [asyncio.ensure_future(one) for one in encoding]
     try:
         found = await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
-    vectors: list[np.ndarray] = [np.empty(0)] * len(tokens.lengths)
+    vectors: list[np.ndarray] = [np.empty(0)] * sum(map(len, parts))
     for rows, values in zip(parts, found, strict=True):
         for row, value in zip(rows.tolist(), values, strict=True):
             vectors[row] = value

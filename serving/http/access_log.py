@@ -1,5 +1,6 @@
 """The access log: one JSON line for each request, and its count in the metrics. Never a key, never a text."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -22,6 +23,9 @@ REQUEST_ID_HEADER = "x-request-id"
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 RECORD = "encorpus.record"
+
+# Statuses of requests without an answer: since the client went away, or something else went wrong.
+GONE, UNANSWERED = 499, 500
 
 
 def write_access_log() -> None:
@@ -67,7 +71,7 @@ class AccessLog:
         given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
         record = RequestRecord(given if PLAIN.fullmatch(given) else secrets.token_hex(8))
         scope[RECORD] = record
-        started, status = time.monotonic(), 500
+        started, status = time.monotonic(), 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -79,8 +83,11 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            status = status or GONE
+            raise
         finally:
-            seconds = time.monotonic() - started
+            seconds, status = time.monotonic() - started, status or UNANSWERED
             route = scope.get("route")
             self._metrics.request(route.path_format if route else "other", record.model, status, seconds)
             access.info(_line(scope, record, status, seconds))

@@ -17,19 +17,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipelines.encoder.tokens import Tokens
 from serving.http.access_log import AccessLog, record_of
 from serving.http.api_error import ApiError, cut
 from serving.http.api_keys import ApiKey, FixedKeys, KeyFile, authenticate
 from serving.http.doors import Doors
+from serving.http.intake import Intake
 from serving.http.key_limits import KeyLimits
 from serving.http.openai_api import answer, parse_request
-from serving.http.openapi import EMBEDDINGS, HEALTH, METRICS, MODELS, OPENAPI, PREDICT, READY, openapi
+from serving.http.openapi import EMBEDDINGS, HEALTH, METRICS, MODEL, MODELS, OPENAPI, PREDICT, READY, openapi
 from serving.http.request_body import parsed, read_body, require_json, while_connected
-from serving.http.tensorflow_api import OUTPUTS, answer_predict, check_size, parse_predict
+from serving.http.tensorflow_api import OUTPUTS, PredictRequest, answer_predict, check_size, parse_predict
+from serving.in_thread import in_thread
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.page.answer import page
-from serving.served_model import ServedModel, all_tokens
+from serving.request_tokens import all_tokens
+from serving.served_model import ServedModel
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ def http_app(
             Route(EMBEDDINGS, endpoints.embeddings, methods=["POST"]),
             Route(MODELS, endpoints.list_models, methods=["GET"]),
             Route(PREDICT, endpoints.predict, methods=["POST"]),
+            Route(PREDICT, _only_post, methods=["GET"]),
+            Route(MODEL, endpoints.tell_model, methods=["GET"]),
             Route(HEALTH, endpoints.health, methods=["GET"]),
             Route(READY, endpoints.ready, methods=["GET"]),
             Route(METRICS, endpoints.metrics, methods=["GET"]),
@@ -98,6 +102,7 @@ class _Endpoints:
         self._all_metrics = all_metrics
         self._doors = doors
         self._key_limits = KeyLimits()
+        self._intake = Intake()
         self._openapi = orjson.dumps(openapi({name: model.encoder for name, model in models.items()}, keys is not None))
 
     async def embeddings(self, request: Request) -> Response:
@@ -105,6 +110,9 @@ class _Endpoints:
 
     async def list_models(self, request: Request) -> Response:
         return await self._answered(request, self._list_models)
+
+    async def tell_model(self, request: Request) -> Response:
+        return await self._answered(request, self._tell_model)
 
     async def predict(self, request: Request) -> Response:
         return await self._answered(request, self._predict)
@@ -142,38 +150,45 @@ class _Endpoints:
     async def _embeddings(self, request: Request) -> Response:
         key = self._who(request)
         require_json(request)
-        asked = await parsed(await read_body(request, self._limits.body_bytes), parse_request)
-        model = self._model(request, asked.model)
-        self._key_limits.take_request(key)
+        with self._intake.request() as take:
+            asked = await parsed(await read_body(request, self._limits.body_bytes, take), parse_request)
+            model = self._model(request, asked.model)
+            self._key_limits.take_request(key)
 
-        def charge(tokens: int) -> None:
-            record_of(request).tokens = tokens
-            self._key_limits.take_tokens(key, tokens)
+            def charge(tokens: int) -> None:
+                record_of(request).tokens = tokens
+                self._key_limits.take_tokens(key, tokens)
 
-        embedded = await while_connected(request, model.embed(asked, charge))
+            embedded = await while_connected(request, model.embed(asked, charge))
         body = await asyncio.to_thread(answer, asked, embedded.vectors, embedded.tokens)
         headers = {FINGERPRINT_HEADER: model.encoder.fingerprint}
         return Response(body, media_type="application/json", headers=headers)
 
     async def _predict(self, request: Request) -> Response:
         key = self._who(request)
-        asked = await parsed(await read_body(request, self._limits.body_bytes), parse_predict)
-        model = self._model(request, request.path_params["name"])
-        self._key_limits.take_request(key)
-        tokens = await model.tokens(asked.texts, truncate=True)
-        record_of(request).tokens = count = all_tokens(tokens)
-        heads = {name: await asyncio.to_thread(model.giving, OUTPUTS[name]) for name in asked.outputs}
-        if "sequence_output" in heads:
-            check_size(count, heads["sequence_output"].encoder.dimension)
-        values = await while_connected(request, self._outputs(heads, tokens, key))
+        with self._intake.request() as take:
+            asked = await parsed(await read_body(request, self._limits.body_bytes, take), parse_predict)
+            model = self._model(request, request.path_params["name"])
+            self._key_limits.take_request(key)
+            heads = {name: await while_connected(request, _head(model, name)) for name in asked.outputs}
+            values = await while_connected(request, self._outputs(request, model, heads, asked, key))
         body = await asyncio.to_thread(answer_predict, asked, values)
         headers = {FINGERPRINT_HEADER: ", ".join(head.encoder.fingerprint for head in heads.values())}
         return Response(body, media_type="application/json", headers=headers)
 
     async def _outputs(
-        self, heads: Mapping[str, ServedModel], tokens: Tokens, key: ApiKey | None
+        self,
+        request: Request,
+        model: ServedModel,
+        heads: Mapping[str, ServedModel],
+        asked: PredictRequest,
+        key: ApiKey | None,
     ) -> dict[str, list[np.ndarray]]:
         """Of each output, an array a text. A key pays for each."""
+        tokens = await model.tokens(asked.texts, truncate=True)
+        record_of(request).tokens = count = all_tokens(tokens)
+        if "sequence_output" in heads:
+            check_size(count, heads["sequence_output"].encoder.dimension)
         values: dict[str, list[np.ndarray]] = {}
         for name, head in heads.items():
             distinct = await head.encode(tokens, lambda count: self._key_limits.take_tokens(key, count))
@@ -182,19 +197,12 @@ class _Endpoints:
 
     async def _list_models(self, request: Request) -> Response:
         self._who(request)
-        data = [
-            {
-                "id": name,
-                "object": "model",
-                "created": 0,
-                "owned_by": "encorpus",
-                "fingerprint": model.encoder.fingerprint,
-                "dimension": model.encoder.dimension,
-                "max_tokens": model.encoder.tokenize.max_tokens,
-            }
-            for name, model in self._models.items()
-        ]
+        data = [_described(model) for model in self._models.values()]
         return _json({"object": "list", "data": data})
+
+    async def _tell_model(self, request: Request) -> Response:
+        self._who(request)
+        return _json(_described(self._model(request, request.path_params["name"])))
 
     def _model(self, request: Request, name: str) -> ServedModel:
         model = self._models.get(name)
@@ -214,6 +222,29 @@ class _Endpoints:
         return key
 
 
+async def _head(model: ServedModel, output: str) -> ServedModel:
+    """What gives an output of the encoder API. The first time it is made, in a thread of its own."""
+    return model.given(OUTPUTS[output]) or await in_thread(lambda: model.giving(OUTPUTS[output]))
+
+
+def _described(model: ServedModel) -> dict[str, object]:
+    """An entry of the list of models: what decides its vectors, beside the weights that the fingerprint tells."""
+    encoder = model.encoder
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "encorpus",
+        "fingerprint": encoder.fingerprint,
+        "dimension": encoder.dimension,
+        "max_tokens": encoder.tokenize.max_tokens,
+        "pooling": encoder.resolved.pooling,
+        "layers": sorted(encoder.resolved.spec.layers),
+        "normalize": encoder.resolved.normalize,
+        "precision": encoder.resolved.spec.precision,
+    }
+
+
 def _json(content: object, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
@@ -230,6 +261,11 @@ def _refusal(request: Request, error: ApiError, headers: Mapping[str, str] | Non
 async def _not_found(request: Request, error: Exception) -> Response:
     told = f"Unknown request URL: {request.method} {cut(request.url.path)}."
     return _refusal(request, ApiError(404, told, code="unknown_url"))
+
+
+async def _only_post(request: Request) -> Response:
+    """Of a path that is a model's, too, as far as a name may have a colon."""
+    raise HTTPException(405, headers={"allow": "POST"})
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:

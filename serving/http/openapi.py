@@ -8,6 +8,7 @@ from serving.http.tensorflow_api import OUTPUTS, SIGNATURE
 
 EMBEDDINGS = "/v1/embeddings"
 MODELS = "/v1/models"
+MODEL = "/v1/models/{name:path}"
 PREDICT = "/v1/models/{name:path}:predict"
 HEALTH, READY, METRICS, OPENAPI = "/health", "/ready", "/metrics", "/openapi.json"
 
@@ -36,6 +37,7 @@ def openapi(encoders: Mapping[str, Described], with_keys: bool) -> Schema:
         "paths": {
             EMBEDDINGS: {"post": _embeddings(names, dimensions, with_keys)},
             MODELS: {"get": _list_models(with_keys)},
+            MODEL.replace(":path}", "}"): {"get": _tell_model(names, with_keys)},
             PREDICT.replace(":path}", "}"): {"post": _predict(names, with_keys)},
             HEALTH: {"get": _probe("Whether every model answers.", "ok", "failing", {"models": _texts_by_name()})},
             READY: {"get": _probe("Whether requests are taken.", "ready", "stopping", {})},
@@ -116,12 +118,25 @@ def _predict(names: list[str], with_keys: bool) -> Schema:
         _object({"error": STRING}),
         with_keys,
     )
-    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": names}}
-    return {**operation, "parameters": [name]}
+    return {**operation, "parameters": [_name(names)]}
 
 
 def _list_models(with_keys: bool) -> Schema:
-    row = _object(
+    answer = _object({"object": {"const": "list"}, "data": {"type": "array", "items": _model()}})
+    return _operation("The models.", None, answer, (), _openai_error(), with_keys)
+
+
+def _tell_model(names: list[str], with_keys: bool) -> Schema:
+    operation = _operation("A model.", None, _model(), (404,), _openai_error(), with_keys)
+    return {**operation, "parameters": [_name(names)]}
+
+
+def _name(names: list[str]) -> Schema:
+    return {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "enum": names}}
+
+
+def _model() -> Schema:
+    return _object(
         {
             "id": STRING,
             "object": {"const": "model"},
@@ -130,10 +145,12 @@ def _list_models(with_keys: bool) -> Schema:
             "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "dimension": COUNT,
             "max_tokens": COUNT,
+            "pooling": STRING,
+            "layers": {"type": "array", "items": {"type": "integer"}},
+            "normalize": {"type": "boolean"},
+            "precision": STRING,
         }
     )
-    answer = _object({"object": {"const": "list"}, "data": {"type": "array", "items": row}})
-    return _operation("The models.", None, answer, (), _openai_error(), with_keys)
 
 
 def _operation(

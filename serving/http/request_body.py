@@ -14,8 +14,11 @@ Result = TypeVar("Result")
 LONG_BODY = 1 << 16
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """The request's body. Raises ApiError for one that is compressed, and as soon as it is longer than allowed."""
+async def read_body(request: Request, most: int, take: Callable[[int], None]) -> bytes:
+    """The request's body. take: told of each part's bytes, as Intake asks for.
+
+    Raises ApiError for one that is compressed, and as soon as it is longer than allowed.
+    """
     coding = request.headers.get("content-encoding", "identity")
     if coding.strip().lower() not in ("", "identity"):
         raise ApiError(415, f"The content-encoding {cut(coding)} is not supported: send the body as it is.")
@@ -25,6 +28,7 @@ async def read_body(request: Request, most: int) -> bytes:
         length += len(part)
         if length > most:
             raise ApiError(413, f"The body of the request is longer than {most:,} bytes: send it in parts.")
+        take(len(part))
         parts.append(part)
     return b"".join(parts)
 

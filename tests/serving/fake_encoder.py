@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from pipelines.encoder.batching import length_ladder
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec
 from pipelines.encoder.tokens import Tokens
 
 MAX_TOKENS = 16
@@ -41,6 +43,7 @@ class FakeEncoder:
     token_budget = 64
     fingerprint = "f" * 64
     tokenize = FakeTokenizer()
+    resolved = ResolvedSpec(EncoderSpec("fake"), "mean", True, MAX_TOKENS, Path("fake"), None, "f" * 64)
 
     def __init__(self, output: str | None = None) -> None:
         self.output = output

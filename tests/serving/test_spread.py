@@ -1,7 +1,7 @@
 """Large requests are spread over replicas: who gets which rows, and what comes of one that fails."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,33 +9,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.encoder.tokens import Tokens
+from serving import served_model
+from serving.admission import Throughput
 from serving.http.api_error import ApiError
 from serving.http.openai_api import EmbeddingRequest
 from serving.served_model import ServedModel
-from serving.spread import PART_MICRO_BATCHES, encode_spread, parts_of
+from serving.spread import PART_SECONDS, gathered, parts_of
 from tests.serving.fake_encoder import FakeEncoder, vector_of
 
 TEXTS = tuple(f"{'a' * (number % 9 + 1)} text of {'b' * (number // 9 + 1)}" for number in range(400))
 
 
 class Other:
-    """Another replica, or one that has no room."""
+    """Another replica; with `answers` cleared, one that never answers."""
 
-    def __init__(self, count: int, full: bool = False) -> None:
+    def __init__(self, count: int, refuses: bool = False) -> None:
         self.count = count
-        self._full = full
-        self._encoder = FakeEncoder()
+        self.refuses = refuses
+        self.answers = True
         self.parts: list[int] = []
+        self._model = ServedModel("small", FakeEncoder(), 1 << 20, batch_floor=0.1, deadline_seconds=30)
 
-    async def encode(self, model: str, tokens: Tokens) -> Sequence[np.ndarray]:
+    async def encode(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> Sequence[np.ndarray]:
         self.parts.append(len(tokens.lengths))
-        if self._full:
+        if not self.answers:
+            await asyncio.Event().wait()
+        found = await self._model.encode_part("other" if self.refuses else fingerprint, tokens, seconds)
+        if found is None:
             raise RuntimeError("no room")
-        return self._encoder.encode_batch(tokens.word_ids, tokens.mask, tokens.type_ids)
+        return list(found)
 
 
-def model_beside(other: Other, most_waiting: int = 1 << 20) -> ServedModel:
-    return ServedModel("small", FakeEncoder(), most_waiting, batch_floor=0.1, deadline_seconds=30, others=other)
+def model_beside(other: Other, most_waiting: int = 1 << 20, deadline: float = 30) -> ServedModel:
+    model = ServedModel("small", FakeEncoder(), most_waiting, batch_floor=0.1, deadline_seconds=deadline, others=other)
+    model.lanes.throughput = SlowRate()
+    return model
+
+
+class SlowRate(Throughput):
+    """Of an encoder for which the texts of these tests are a lot of work."""
+
+    @property
+    def tokens_per_second(self) -> float:
+        return 1000.0
 
 
 def embedded(model: ServedModel, texts: tuple[str, ...]) -> list[list[float]]:
@@ -45,62 +61,83 @@ def embedded(model: ServedModel, texts: tuple[str, ...]) -> list[list[float]]:
         model.stop()
 
 
-@pytest.fixture
-def other() -> Iterator[Other]:
-    yield Other(count=2)
-
-
-@given(st.lists(st.integers(2, 64), min_size=1, max_size=200), st.integers(1, 8), st.integers(16, 256))
-def test_every_row_is_in_one_part_and_parts_are_as_large(lengths, replicas, budget):
+@given(st.lists(st.integers(2, 64), min_size=1, max_size=200), st.integers(1, 8), st.floats(10, 1e6))
+def test_every_row_is_in_one_part_and_parts_are_as_large(lengths, replicas, rate):
     counts = np.array(lengths)
-    parts = parts_of(counts, replicas, budget)
+    parts = parts_of(counts, replicas, rate)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(lengths)))
     assert 1 <= len(parts) <= replicas
     if len(parts) > 1:
         tokens = [int(counts[part].sum()) for part in parts]
         assert max(tokens) - min(tokens) <= max(lengths)
-        assert sum(tokens) >= len(parts) * PART_MICRO_BATCHES * budget
+        assert sum(tokens) >= len(parts) * PART_SECONDS * rate
 
 
-def test_a_large_request_is_encoded_by_all_replicas(other):
+def test_nothing_is_spread_before_the_rate_is_known():
+    assert len(parts_of(np.full(1000, 50), 4, None)) == 1
+
+
+def test_a_large_request_is_encoded_by_all_replicas():
+    other = Other(count=2)
     assert embedded(model_beside(other), TEXTS) == [vector_of(text) for text in TEXTS]
-    assert [len(TEXTS) // 3] * 2 == other.parts
+    assert sorted(other.parts) == [len(TEXTS) // 3] * 2
 
 
-def test_a_small_request_stays_here(other):
+def test_a_small_request_stays_here():
+    other = Other(count=2)
     assert embedded(model_beside(other), TEXTS[:10]) == [vector_of(text) for text in TEXTS[:10]]
     assert other.parts == []
 
 
-def test_a_part_for_which_there_is_no_room_elsewhere_comes_back():
-    full = Other(count=2, full=True)
-    assert embedded(model_beside(full), TEXTS) == [vector_of(text) for text in TEXTS]
-    assert len(full.parts) == 2
+def test_a_part_that_another_replica_does_not_take_comes_back():
+    other = Other(count=2, refuses=True)
+    assert embedded(model_beside(other), TEXTS) == [vector_of(text) for text in TEXTS]
+    assert len(other.parts) == 2
 
 
-def test_what_is_more_than_the_queue_holds_is_refused_however_many_replicas_there_are(other):
+def test_a_replica_that_never_answers_costs_the_request_and_no_more(monkeypatch):
+    monkeypatch.setattr(served_model, "GRACE_SECONDS", 0.0)
+    other = Other(count=2)
+    other.answers = False
+    with pytest.raises(ApiError, match="not answered in time") as refused:
+        embedded(model_beside(other, deadline=0.5), TEXTS)
+    assert refused.value.status == 503
+
+
+def test_what_is_more_than_the_queue_holds_is_refused_however_many_replicas_there_are():
+    other = Other(count=2)
     with pytest.raises(ApiError, match="send it in parts"):
         embedded(model_beside(other, most_waiting=1500), TEXTS)
+    assert other.parts == []
+
+
+@pytest.mark.parametrize("most_waiting", [60, 1 << 20])
+def test_a_part_of_another_replicas_request_is_taken_where_there_is_room(most_waiting):
+    model = ServedModel("small", FakeEncoder(), most_waiting, batch_floor=0.1, deadline_seconds=30)
+    tokens = model.encoder.tokenize(TEXTS[:40])
+    found = asyncio.run(model.encode_part("f" * 64, tokens, 30.0))
+    model.stop()
+    assert (found is None) == (most_waiting == 60)
 
 
 def test_a_failure_here_ends_what_goes_on_elsewhere():
-    tokens = FakeEncoder.tokenize(TEXTS)
     ended = []
 
-    async def here(part: Tokens) -> Sequence[np.ndarray]:
+    async def here() -> Sequence[np.ndarray]:
         raise ApiError(503, "stopping")
 
-    async def elsewhere(part: Tokens) -> Sequence[np.ndarray]:
+    async def elsewhere(part: np.ndarray) -> Sequence[np.ndarray]:
         try:
             await asyncio.Event().wait()
         finally:
-            ended.append(len(part.lengths))
+            ended.append(len(part))
         return []
 
     async def spread() -> None:
+        first, *rest = parts_of(np.full(300, 50), 3, 1000.0)
         with pytest.raises(ApiError, match="stopping"):
-            await encode_spread(tokens, parts_of(tokens.lengths, 3, 64), here, elsewhere)
+            await gathered([first, *rest], [here(), *map(elsewhere, rest)])
         await asyncio.sleep(0)
 
     asyncio.run(spread())
-    assert len(ended) == 2
+    assert ended == [100, 100]

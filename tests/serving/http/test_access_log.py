@@ -1,14 +1,17 @@
 """The access log: a line of JSON for each request, without a key or a text in it."""
 
+import asyncio
 import hashlib
 import json
 import logging
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from serving.http.access_log import REQUEST_ID_HEADER
+from serving.http.access_log import REQUEST_ID_HEADER, AccessLog
 from serving.http.api_keys import KeyFile
 from serving.http.http_app import Limits, http_app
+from serving.metrics import Metrics
 from serving.served_model import ServedModel
 from tests.serving.fake_encoder import FakeEncoder
 from tests.serving.http.http_server import ask, running, wait_for
@@ -76,3 +79,21 @@ def test_an_id_that_came_with_the_request_is_kept(line_of):
 def test_an_id_that_is_not_plain_is_not(line_of, given):
     answer, line, _ = line_of("/health", x_request_id=given)
     assert line["request"] == answer.headers[REQUEST_ID_HEADER] != given
+
+
+def test_a_client_that_went_away_is_no_error_of_the_server(caplog):
+    """As a server tells it that cancels the request's task."""
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.Event().wait()
+
+    async def gone() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/v1/embeddings", "headers": []}
+        with caplog.at_level(logging.INFO, logger="serving.access"):
+            task = asyncio.ensure_future(AccessLog(never, Metrics("0"))(scope, receive=None, send=None))  # pyright: ignore
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(gone())
+    assert json.loads(caplog.messages[0])["status"] == 499

@@ -88,6 +88,8 @@ def test_a_file_that_is_broken_later_leaves_the_keys_as_they_were(tmp_path, text
     else:
         replace_file(path, text)
     assert "keys.toml" in str(file.reload())
+    # It is looked at with every request, and told once.
+    assert file.reload() is None
     assert [key.name for key in file.keys] == ["a"]
 
 

@@ -13,6 +13,7 @@ EXAMPLES = 20
 OPERATIONS = {
     "POST /v1/embeddings",
     "GET /v1/models",
+    "GET /v1/models/{name}",
     "POST /v1/models/{name}:predict",
     "GET /health",
     "GET /ready",

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openai
 import pytest
 
+from serving.http import http_app as http_app_module
 from serving.http.api_keys import KeyFile
 from serving.http.http_app import FINGERPRINT_HEADER, Limits, http_app
+from serving.http.intake import Intake
 from serving.lanes.lanes import Lane
 from serving.served_model import ServedModel
 from tests.serving.fake_encoder import MAX_TOKENS, FakeEncoder, vector_of
@@ -122,6 +125,20 @@ def test_models_are_listed_with_their_fingerprints(client):
     assert (model.id, model.to_dict()["fingerprint"], model.to_dict()["max_tokens"]) == ("small", "f" * 64, MAX_TOKENS)
 
 
+def test_a_model_is_told_by_its_name(client):
+    assert client.models.retrieve("small").to_dict() == client.models.list().data[0].to_dict()
+    assert client.models.retrieve("small").to_dict()["pooling"] == "mean"
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.models.retrieve("large")
+    assert refused.value.code == "model_not_found"
+
+
+def test_a_vector_that_json_cannot_say_is_an_error(client, encoder, monkeypatch):
+    monkeypatch.setattr(FakeEncoder, "encode_batch", lambda self, ids, mask, types: np.full((len(ids), 3), np.inf))
+    with pytest.raises(openai.InternalServerError, match=r"no finite vector for 'input\[0\]'"):
+        vectors(client, "a text")
+
+
 @pytest.fixture
 def held():
     """A model whose encoder waits with its first micro-batch."""
@@ -145,6 +162,19 @@ def test_a_full_queue_is_told_at_once(held):
         assert int(refused.value.response.headers["retry-after"]) >= 1
         encoder.free.set()
         assert [len(answer.result()) for answer in answers] == [1, 1]
+
+
+def test_bodies_that_are_too_much_together_are_told_at_once(held, monkeypatch):
+    model, encoder = held
+    monkeypatch.setattr(http_app_module, "Intake", lambda: Intake(most=300))
+    with running(http_app({"small": model}, None, Limits())) as url, ThreadPoolExecutor() as asking:
+        first = asking.submit(vectors, client_of(url, "-"), "a" * 200)
+        assert encoder.begun.acquire(timeout=30)
+        with pytest.raises(openai.RateLimitError, match="can hold"):
+            vectors(client_of(url, "-"), "b" * 200)
+        encoder.free.set()
+        first.result()
+        assert len(vectors(client_of(url, "-"), "c" * 200)) == 1
 
 
 def test_a_request_whose_client_went_away_is_not_computed(held):

@@ -44,17 +44,23 @@ class Board:
         return {replica: text for replica, (_, text) in self._texts.items()}
 
 
-class Meters:
-    """Pushes the metrics of this replica every second, from a thread of its own. application: whose replicas belong
-    together. replicas: how many there are, as of the last push. Call `stop` at the end."""
+class SharedMetrics:
+    """Pushes the metrics of this replica every second from `start` on, in a thread of its own; so it knows of others.
+
+    application: whose replicas belong together. replicas: how many there are, as of the last push. Call `stop` at the
+    end.
+    """
 
     def __init__(self, application: str, metrics: Metrics) -> None:
-        self._name = f"encorpus-meters-{application}"
+        self._name = f"encorpus-metrics-{application}"
         self._metrics = metrics
-        self.replicas = 1
+        self.replicas: int = 1
         self._board: Any = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="meters", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+
+    def start(self) -> None:
+        """The replica takes requests from now on."""
         self._thread.start()
 
     async def exposition(self) -> str:
@@ -85,4 +91,4 @@ class Meters:
         if self._board is None:
             self._board = ray.remote(Board).options(name=self._name, get_if_exists=True, num_cpus=0).remote()
         pushed = self._board.push.remote(self._metrics.replica, self._metrics.exposition())
-        self.replicas = ray.get(pushed, timeout=PUSH_TIMEOUT_SECONDS)
+        self.replicas = int(ray.get(pushed, timeout=PUSH_TIMEOUT_SECONDS))
