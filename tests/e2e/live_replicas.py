@@ -5,6 +5,7 @@
 No row may be lost or doubled. Who asks may have to ask a second time while replicas are killed, and never in an update.
 """
 
+import itertools
 import json
 import os
 import random
@@ -20,14 +21,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import openai
 import psutil
 
 from serving.ingress import haproxy_environment
 from tests.e2e.case import Case
 from tests.e2e.killing import Run, command_line, running, wait_for_shards
+from tests.pipelines.job.jobs import output_of
 from tests.s3_server import free_port
-from tests.tiny_model import package_tiny_model
+from tests.tiny_model import WORDS, package_tiny_model
 
 BIN = Path(sys.executable).parent
 ROWS, SHARD_ROWS = 60_000, 200
@@ -35,6 +38,7 @@ REPLICAS = 3
 CLIENTS = 4
 KILL_SECONDS = 10.0
 READY_SECONDS = 180.0
+MANY = [" ".join(WORDS[place % len(WORDS) :][:9]) + f" {place}" for place in range(2000)]
 
 
 class Cluster:
@@ -100,10 +104,14 @@ class Cluster:
 
 
 class People:
-    """Clients of OpenAI's own that ask again and again. retries: how often each may for one answer."""
+    """Clients of OpenAI's own that ask again and again, now and then for many vectors, and look at what they get.
+
+    retries: how often each may ask for one answer.
+    """
 
     def __init__(self, url: str, retries: int) -> None:
         self._url, self._retries = url, retries
+        self._due = self._vectors(MANY, retries=5)
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
         self.outcomes: Counter[str] = Counter()
@@ -120,15 +128,22 @@ class People:
             thread.join()
 
     def _ask(self) -> None:
-        client = openai.OpenAI(base_url=f"{self._url}/v1", api_key="-", max_retries=self._retries, timeout=90)
-        while not self._end.wait(0.05):
+        for number in itertools.count():
+            if self._end.wait(0.05):
+                return
+            texts = MANY if number % 10 == 9 else MANY[:2]
             started = time.monotonic()
             try:
-                client.embeddings.create(model="tiny", input=["the film was good", "a movie"])
-                self.outcomes["answered"] += 1
+                same = np.allclose(self._vectors(texts, self._retries), self._due[: len(texts)], rtol=0, atol=1e-4)
+                self.outcomes["answered" if same else "answered with other vectors"] += 1
             except openai.OpenAIError as error:
                 self.outcomes[f"{type(error).__name__}: {error}"[:200]] += 1
             self.slowest = max(self.slowest, time.monotonic() - started)
+
+    def _vectors(self, texts: list[str], retries: int) -> np.ndarray:
+        # A client of its own, and so a connection of its own, each time.
+        with openai.OpenAI(base_url=f"{self._url}/v1", api_key="-", max_retries=retries, timeout=90) as client:
+            return np.array([row.embedding for row in client.embeddings.create(model="tiny", input=texts).data])
 
     def told(self) -> str:
         return f"{dict(self.outcomes)}, the slowest after {self.slowest:.1f} s"
@@ -180,7 +195,8 @@ def while_killed(live: Cluster, case: Case, seconds: float) -> None:
     choice, kills, runs = random.Random(7), 0, 0
     until = time.monotonic() + seconds
     with People(live.url, retries=1) as people:
-        while (status := None) is None:
+        status = 1
+        while status not in (0, 3):
             runs += 1
             with job(live, case) as run:
                 while run.alive:
@@ -189,8 +205,6 @@ def while_killed(live: Cluster, case: Case, seconds: float) -> None:
                         choice.choice(victims).kill()
                         kills += 1
                 status = run.wait()
-            if status in (0, 3):
-                break
     print(f"{kills} replicas killed, {runs} runs of the job, exit {status}; people: {people.told()}", flush=True)
 
 
@@ -208,13 +222,7 @@ def while_updated(live: Cluster, case: Case) -> None:
             took = time.monotonic() - started
         status = run.wait()
     print(f"replaced within {took:.0f} s; the job: exit {status}; people: {people.told()}", flush=True)
-    case.assert_proven(output_of(case))
-
-
-def output_of(case: Case):
-    from tests.pipelines.job.jobs import output_of
-
-    return output_of(case.output)
+    case.assert_proven(output_of(case.output))
 
 
 def without_its_driver(live: Cluster, case: Case, model: Path) -> None:
