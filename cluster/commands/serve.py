@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.console import Console
-from cluster.serving_options import replicas_of, serving_of
-from pipelines.encoder.spec import resolve_spec
+from cluster.serving_options import replicas_of, require_vectors, serving_of
 from pipelines.errors import UsageError, first_line
 from pipelines.job.cores import usable_cores
 from pipelines.numbers import count
@@ -22,8 +21,7 @@ from serving.settings import Serving
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Serves until SIGTERM or an interruption, and then answers what it has accepted."""
     serving = serving_of(arguments)
-    for spec in serving.models.values():
-        resolve_spec(spec, serving.storage_options)
+    require_vectors(serving)
     with _ray(arguments, console):
         _serve(serving, arguments, console)
     console.note("ended")
