@@ -54,8 +54,9 @@ def require_room(name: str) -> None:
 def listen(host: str, port: int) -> str:
     """Starts Ray Serve behind a port of each node, and returns its address; one that runs already keeps its own."""
     serve.start(http_options={"host": host, "port": port})
-    options = _get_global_client().http_config
-    return f"http://{options.host}:{options.port}"
+    client = _get_global_client()
+    assert client, "it raises where none runs"
+    return f"http://{client.http_config.host}:{client.http_config.port}"
 
 
 def start(application: Application, name: str) -> None:
