@@ -22,6 +22,7 @@ def serving_of(arguments: argparse.Namespace) -> Serving:
     return Serving(
         models=_models(arguments),
         keys=_keys(arguments),
+        batch_floor=arguments.batch_floor,
         storage_options=dict(arguments.storage_option),
     )
 

@@ -12,6 +12,7 @@ from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
 from pipelines.job.pool_size import PoolSize
 from serving.http.api_keys import ApiKey
+from serving.settings import Serving
 
 KEYS = f'[keys.search]\nsha256 = "{hashlib.sha256(b"secret").hexdigest()}"\n'
 
@@ -71,6 +72,8 @@ def test_each_model_has_the_options_and_a_name_of_its_own():
         (("--model", "name="), "argument --model: 'name=' names no model"),
         (("--model", "m", "--port", "70000"), "argument --port: '70000' is no port"),
         (("--model", "m", "--replicas", "0"), "argument --replicas: '0' is not a whole number from 1"),
+        (("--model", "m", "--batch-floor", "1"), "argument --batch-floor: '1' is not a share: from 0 to below 1"),
+        (("--model", "m", "--batch-floor", "nan"), "argument --batch-floor: 'nan' is not a number from 0"),
         (("--model", "m", "--replicas", "0:0"), "argument --replicas: '0' is not a whole number from 1"),
         (("--model", "m", "--no-auth", "--api-keys", "x"), "argument --api-keys: not allowed with argument --no-auth"),
     ],
@@ -114,6 +117,14 @@ def test_keys_come_from_a_file_or_a_variable(key_file, monkeypatch):
     sums = [hashlib.sha256(key).hexdigest() for key in (b"one", b"two")]
     assert serving(*public).keys == (ApiKey("key-1", sums[0]), ApiKey("key-2", sums[1]))
     assert serving(*public, "--no-auth").keys is None
+
+
+def test_the_batch_lanes_share_is_a_twentieth_unless_told(tmp_path):
+    config = tmp_path / "serve.toml"
+    config.write_text("batch-floor = 0.25\n")
+    assert serving("--model", "m").batch_floor == Serving({}).batch_floor == 0.05
+    assert serving("--model", "m", "--batch-floor", "0").batch_floor == 0
+    assert serving("--model", "m", "--config", str(config)).batch_floor == 0.25
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])
