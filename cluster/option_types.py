@@ -71,6 +71,14 @@ def non_negative(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """A part of a whole, which is never all of it: from 0 to below 1."""
+    number = non_negative(text)
+    if number >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: from 0 to below 1, such as 0.05")
+    return number
+
+
 def named_model(text: str) -> tuple[str | None, str]:
     """[NAME=]HANDLE, as name and handle. A handle may hold an equals sign after a slash or a colon."""
     name, equals, handle = text.partition("=")

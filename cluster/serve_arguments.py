@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cluster.encoder_arguments import encoder_options, storage_option
-from cluster.option_types import named_model, non_negative, port, replicas
+from cluster.option_types import named_model, non_negative, port, replicas, share
 
 
 class Several(argparse.Action):
@@ -49,6 +49,13 @@ def serve_options(parser: argparse.ArgumentParser) -> None:
     )
     pool.add_argument(
         "--gpus-per-replica", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
+    )
+    pool.add_argument(
+        "--batch-floor",
+        type=share,
+        default=0.05,
+        metavar="SHARE",
+        help="of the encoder, for `embed --through` at least; 0: only what requests leave (default: %(default)s)",
     )
     pool.add_argument("--address", help="a running Ray cluster; default: Ray on this machine, for as long as it serves")
     pool.add_argument(

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from pipelines.encoder.spec import EncoderSpec
+from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.errors import UsageError
 from pipelines.job.pool_size import PoolSize, pool_size
 from serving.http.api_keys import ApiKey, KeyFile, keys_of_environment
@@ -22,14 +22,29 @@ def serving_of(arguments: argparse.Namespace) -> Serving:
     return Serving(
         models=_models(arguments),
         keys=_keys(arguments),
+        batch_floor=arguments.batch_floor,
         storage_options=dict(arguments.storage_option),
     )
+
+
+def require_vectors(serving: Serving) -> None:
+    """Fetches the models. Raises ModelError where one is not there, UsageError where one gives no vector a text."""
+    for spec in serving.models.values():
+        if resolve_spec(spec, serving.storage_options).pooling == "sequence":
+            raise UsageError(
+                f"--model {spec.model} recommends --pooling sequence: no vector a text; give another --pooling, and "
+                "ask `:predict` for sequence_output"
+            )
 
 
 def replicas_of(arguments: argparse.Namespace) -> PoolSize:
     """The replicas asked for, with what each of them gets of the connected cluster."""
     from pipelines.job.session import nodes_with
 
+    if arguments.address and arguments.replicas and arguments.gpus_per_replica:
+        # A cluster may start nodes with GPUs only when replicas ask for them.
+        least, most = arguments.replicas
+        return PoolSize(least, most, cpus_per_worker=1, gpus_per_worker=arguments.gpus_per_replica)
     nodes = nodes_with("CPU"), nodes_with("GPU")
     return pool_size(arguments.replicas, arguments.gpus_per_replica, *nodes, option="--gpus-per-replica")
 
@@ -79,9 +94,11 @@ def _keys(arguments: argparse.Namespace) -> Path | tuple[ApiKey, ...] | None:
         return path
     if keys := keys_of_environment(os.environ.get(KEYS_VARIABLE, "")):
         return keys
-    if not is_loopback(arguments.host):
+    if arguments.address or not is_loopback(arguments.host):
+        # The Ray Serve of a cluster may run already, and then listens where it was told to, whatever --host says.
+        where = "on a cluster" if arguments.address else f"--host {arguments.host}"
         raise UsageError(
-            f"--host {arguments.host}: others reach it, and it would answer everybody; give --api-keys FILE or set "
+            f"{where}: others reach it, and it would answer everybody; give --api-keys FILE or set "
             f"{KEYS_VARIABLE}, or say --no-auth where something in front of it keeps strangers out"
         )
     return None

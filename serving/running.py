@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from ray import serve
 from ray.serve import Application
 from ray.serve.api import RunTarget
+from ray.serve.context import _get_global_client
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
 
-from pipelines.errors import EncorpusError
+from pipelines.errors import EncorpusError, UsageError
+
+# Where in the address an application answers.
+PREFIX = "/"
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 30.0
@@ -35,10 +39,29 @@ class State:
     trouble: str | None = None
 
 
-def start(application: Application, name: str, host: str, port: int) -> None:
-    """Starts an application behind a port of each node. Does not wait until it is ready."""
+def require_room(name: str) -> None:
+    """Raises UsageError where an application of that name is there, or another one in its place: it would be lost."""
+    client = _get_global_client(raise_if_no_controller_running=False)
+    there = client.get_serve_details()["applications"] if client else {}
+    if other := next((other for other, details in there.items() if details.get("route_prefix") == PREFIX), None):
+        raise UsageError(f"--name {name}: the application {other} answers on that cluster already; end that one first")
+    if name in there:
+        raise UsageError(
+            f"--name {name}: that cluster has an application of that name; give another --name, or end that one first"
+        )
+
+
+def listen(host: str, port: int) -> str:
+    """Starts Ray Serve behind a port of each node, and returns its address; one that runs already keeps its own."""
     serve.start(http_options={"host": host, "port": port})
-    serve.run_many([RunTarget(application, name=name, route_prefix="/")], wait_for_applications_running=False)
+    client = _get_global_client()
+    assert client, "it raises where none runs"
+    return f"http://{client.http_config.host}:{client.http_config.port}"
+
+
+def start(application: Application, name: str) -> None:
+    """Starts an application where Ray Serve listens. Does not wait until it is ready."""
+    serve.run_many([RunTarget(application, name=name, route_prefix=PREFIX)], wait_for_applications_running=False)
 
 
 def states(name: str) -> Iterator[State]:

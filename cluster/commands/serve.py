@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.console import Console
-from cluster.serving_options import replicas_of, serving_of
-from pipelines.encoder.spec import resolve_spec
+from cluster.serving_options import replicas_of, require_vectors, serving_of
 from pipelines.errors import UsageError, first_line
 from pipelines.job.cores import usable_cores
 from pipelines.numbers import count
@@ -22,33 +21,38 @@ from serving.settings import Serving
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Serves until SIGTERM or an interruption, and then answers what it has accepted."""
     serving = serving_of(arguments)
-    for spec in serving.models.values():
-        resolve_spec(spec, serving.storage_options)
+    require_vectors(serving)
     with _ray(arguments, console):
-        try:
-            _serve(serving, arguments, console)
-        except KeyboardInterrupt:
-            console.note("ending: what was accepted is answered, and nothing more is accepted")
-        finally:
-            # Only now, since Ray Serve reads its environment as it is imported.
-            from serving.running import stop
-
-            stop(arguments.name, everything=not arguments.address)
+        _serve(serving, arguments, console)
     console.note("ended")
     return 0
 
 
 def _serve(serving: Serving, arguments: argparse.Namespace, console: Console) -> None:
-    """Starts the application, and says what becomes of it, without an end."""
+    """Starts the application, and ends it when it is interrupted. Until it starts, there is none of ours to end."""
+    # Only now, since Ray Serve reads its environment as it is imported.
     from serving.application import application
-    from serving.running import require_answer, start, states
+    from serving.running import listen, require_room, start, stop
 
     size = replicas_of(arguments)
+    require_room(arguments.name)
     console.note(f"loading and compiling {', '.join(serving.models)} in {count(max(1, size.least), 'replica')}")
-    began, url = time.monotonic(), f"http://{arguments.host}:{arguments.port}"
-    start(application(serving, size), arguments.name, arguments.host, arguments.port)
+    began, url = time.monotonic(), listen(arguments.host, arguments.port)
+    try:
+        start(application(serving, size), arguments.name)
+        _tell(serving, arguments.name, url, began, console)
+    except KeyboardInterrupt:
+        console.note("ending: what was accepted is answered, and nothing more is accepted")
+    finally:
+        stop(arguments.name, everything=not arguments.address)
+
+
+def _tell(serving: Serving, name: str, url: str, began: float, console: Console) -> None:
+    """Says what becomes of the application, without an end."""
+    from serving.running import require_answer, states
+
     ready = False
-    for state in states(arguments.name):
+    for state in states(name):
         replicas = f"{count(state.running, 'replica')} ready, {state.starting} starting"
         if state.ready and not ready:
             require_answer(f"{url}/health")

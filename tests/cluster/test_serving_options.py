@@ -1,14 +1,18 @@
 """What `serve` is asked for: models by names, keys wherever strangers can ask, replicas."""
 
 import hashlib
+import json
+import shutil
 
 import pytest
 
 from cluster.arguments import parse
-from cluster.serving_options import default_name, is_loopback, serving_of
+from cluster.serving_options import default_name, is_loopback, replicas_of, require_vectors, serving_of
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import UsageError
+from pipelines.job.pool_size import PoolSize
 from serving.http.api_keys import ApiKey
+from serving.settings import Serving
 
 KEYS = f'[keys.search]\nsha256 = "{hashlib.sha256(b"secret").hexdigest()}"\n'
 
@@ -62,11 +66,14 @@ def test_each_model_has_the_options_and_a_name_of_its_own():
         ),
         (("--model", "m", "--pooling", "sequence"), "--pooling sequence: no vector a text"),
         (("--model", "m", "--host", "0.0.0.0"), "--host 0.0.0.0: others reach it, and it would answer everybody"),
+        (("--model", "m", "--address", "auto"), "on a cluster: others reach it, and it would answer everybody"),
         (("--model", "m", "--api-keys", "nowhere.toml"), "nowhere.toml: cannot read the API keys"),
         (("--model", "a b=m"), "argument --model: 'a b' is no name for a model"),
         (("--model", "name="), "argument --model: 'name=' names no model"),
         (("--model", "m", "--port", "70000"), "argument --port: '70000' is no port"),
         (("--model", "m", "--replicas", "0"), "argument --replicas: '0' is not a whole number from 1"),
+        (("--model", "m", "--batch-floor", "1"), "argument --batch-floor: '1' is not a share: from 0 to below 1"),
+        (("--model", "m", "--batch-floor", "nan"), "argument --batch-floor: 'nan' is not a number from 0"),
         (("--model", "m", "--replicas", "0:0"), "argument --replicas: '0' is not a whole number from 1"),
         (("--model", "m", "--no-auth", "--api-keys", "x"), "argument --api-keys: not allowed with argument --no-auth"),
     ],
@@ -75,6 +82,28 @@ def test_what_cannot_be_served_is_refused(words, told):
     with pytest.raises(UsageError, match=r"^") as refused:
         serving(*words)
     assert told in str(refused.value)
+
+
+def test_a_model_that_recommends_no_vector_a_text_needs_another_pooling(tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "tokens")
+    recommended = json.loads((model / "encorpus.json").read_text()) | {"pooling": "sequence"}
+    (model / "encorpus.json").write_text(json.dumps(recommended))
+    with pytest.raises(UsageError, match="recommends --pooling sequence: no vector a text; give another --pooling"):
+        require_vectors(serving("--model", str(model)))
+    require_vectors(serving("--model", str(model), "--pooling", "mean"))
+
+
+def test_a_cluster_may_start_nodes_with_gpus_later(ray_session):
+    words = ("serve", "--address", "auto", "--replicas", "1:2", "--gpus-per-replica", "1")
+    assert replicas_of(parse(words)) == PoolSize(1, 2, cpus_per_worker=1, gpus_per_worker=1)
+
+
+@pytest.mark.parametrize(
+    "more", [("--replicas", "1"), ("--address", "auto")], ids=["on this machine", "as many as fit"]
+)
+def test_gpus_that_no_node_has_are_refused_where_the_nodes_decide(ray_session, more):
+    with pytest.raises(UsageError, match="--gpus-per-replica 1: Ray sees no node with more than 0 GPUs"):
+        replicas_of(parse(["serve", "--gpus-per-replica", "1", *more]))
 
 
 def test_an_equals_sign_in_an_address_is_no_name():
@@ -88,6 +117,14 @@ def test_keys_come_from_a_file_or_a_variable(key_file, monkeypatch):
     sums = [hashlib.sha256(key).hexdigest() for key in (b"one", b"two")]
     assert serving(*public).keys == (ApiKey("key-1", sums[0]), ApiKey("key-2", sums[1]))
     assert serving(*public, "--no-auth").keys is None
+
+
+def test_the_batch_lanes_share_is_a_twentieth_unless_told(tmp_path):
+    config = tmp_path / "serve.toml"
+    config.write_text("batch-floor = 0.25\n")
+    assert serving("--model", "m").batch_floor == Serving({}).batch_floor == 0.05
+    assert serving("--model", "m", "--batch-floor", "0").batch_floor == 0
+    assert serving("--model", "m", "--config", str(config)).batch_floor == 0.25
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"])

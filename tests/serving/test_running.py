@@ -3,10 +3,12 @@
 from typing import Any, cast
 
 import pytest
+from ray import serve
 from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, DeploymentStatusOverview
 
 from pipelines.errors import EncorpusError
-from serving.running import State, reason, require_answer, state_of
+from serving.running import State, listen, reason, require_answer, state_of
+from tests.s3_server import free_port
 
 TRACE = """Deployment failed.
 ray::EncoderReplica.__init__()
@@ -49,3 +51,11 @@ def test_an_address_that_does_not_answer_is_an_error(monkeypatch):
     monkeypatch.setattr("serving.running.ANSWER_SECONDS", 0.1)
     with pytest.raises(EncorpusError, match=r"http://127\.0\.0\.1:1/ does not answer, although the replicas are ready"):
         require_answer("http://127.0.0.1:1/")
+
+
+def test_a_serve_that_runs_keeps_its_address(ray_session):
+    first = listen("127.0.0.1", free_port())
+    try:
+        assert listen("0.0.0.0", free_port()) == first
+    finally:
+        serve.shutdown()
