@@ -34,6 +34,7 @@ from tests.tiny_model import WORDS, package_tiny_model
 
 BIN = Path(sys.executable).parent
 ROWS, SHARD_ROWS = 60_000, 200
+ROWS_PER_SECOND = 3000
 REPLICAS = 3
 CLIENTS = 4
 KILL_SECONDS = 10.0
@@ -150,11 +151,13 @@ class People:
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     seconds = float(os.environ.get("SECONDS", "120"))
     with tempfile.TemporaryDirectory(prefix="live-", dir="/tmp") as name:
         folder = Path(name)
         model = package_tiny_model(folder)
-        case = Case(folder, model, ROWS, SHARD_ROWS)
+        # More than the replicas embed in that time.
+        case = Case(folder, model, int(ROWS_PER_SECOND * seconds), SHARD_ROWS)
         with cluster(folder, model) as live:
             live.deploy(str(REPLICAS))
             wait_until_ready(live)
