@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.encoder.batching import full_batch_rows, half_batch_rows, length_ladder
-from serving.lanes.lanes import Lane, Lanes, MicroBatch
+from serving.lanes.lanes import SMALL_AFTER_PEOPLE, Lane, Lanes, MicroBatch
 
 LADDER = length_ladder(64)
 BUDGET = 256
@@ -84,6 +84,19 @@ def test_batch_rows_fill_half_of_what_online_rows_leave_room_in():
     batch = lanes.next()
     assert batch is not None
     assert (batch.length, batch.online, len(batch.rows)) == (16, 1, BUDGET // 2 // 16)
+
+
+def test_micro_batches_of_the_batch_lane_are_half_as_large_for_a_while_after_one_of_people():
+    lanes = lanes_of([(Lane.BATCH, [16] * 10_000)])
+    assert rows_of(lanes, 2) == [BUDGET // 16] * 2
+    lanes.put(Lane.ONLINE, np.array([60]))
+    small = [BUDGET // 2 // 16] * SMALL_AFTER_PEOPLE
+    assert rows_of(lanes, SMALL_AFTER_PEOPLE + 2) == [1, *small, BUDGET // 16]
+
+
+def rows_of(lanes: Lanes, count: int) -> list[int]:
+    """The rows of the next micro-batches."""
+    return [len(batch.rows) for _ in range(count) if (batch := lanes.next())]
 
 
 def test_rows_that_are_much_shorter_make_nobody_wait():
