@@ -27,6 +27,7 @@ from pipelines.version import encorpus_version
 from serving.batch.application_state import LOOK_SECONDS, Watch, require_application
 from serving.batch.batch_call import Wanted
 from serving.batch.calls import Calls, calling
+from serving.batch.no_answer import no_answer
 
 # Replicas die of more than units: of updates, of operators, of fewer being needed.
 MOST_DEATHS = 5
@@ -80,7 +81,7 @@ def _require_fit(application: str, wanted: Wanted) -> None:
                 ) from None
         except RayActorError as error:
             raise EncorpusError(f"--through {application}: its replica died; run the same command again") from error
-        except (RayTaskError, RayServeException):
-            raise UsageError(f"--through {application}: no application of `encorpus serve`") from None
+        except (RayTaskError, RayServeException) as error:
+            raise no_answer(application, "refuses_batch_work", error) from error
     if refusal:
         raise UsageError(f"--through {application}: {refusal}")
