@@ -17,6 +17,7 @@ from pipelines.job.embed import Workforce
 from pipelines.job.follow import follow
 from pipelines.job.history import History
 from pipelines.job.job import Job, located
+from pipelines.job.ledger import RemoteLedger
 from pipelines.job.prepare import Prepared
 from pipelines.job.record import Record
 from pipelines.job.session import ray_session
@@ -56,7 +57,7 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
             order = replace(work_order(prepared, threads=None), most_deaths=MOST_DEATHS)
 
             def start(ledger: Any, late: bool) -> AbstractContextManager[Future[None]]:
-                return calling(Calls(application, watch, tasks, order, ledger), late)
+                return calling(Calls(application, watch, tasks, order, RemoteLedger(ledger)), late)
 
             yield from follow(tasks, order.replaced, start)
 
