@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ray import serve
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
@@ -25,7 +24,7 @@ from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import work_order
 from pipelines.output.remaining import Remaining
 from pipelines.version import encorpus_version
-from serving.batch.application_state import LOOK_SECONDS, Watch, require_application
+from serving.batch.application_state import LOOK_SECONDS, Watch, handle_to, require_application
 from serving.batch.batch_call import Wanted
 from serving.batch.calls import Calls, calling
 from serving.batch.no_answer import no_answer
@@ -67,7 +66,7 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
 def _require_fit(application: str, wanted: Wanted) -> None:
     """Asks a replica, as soon as there is one."""
     watch, silent_since = Watch(application), time.monotonic()
-    response = serve.get_app_handle(application).refuses_batch_work.remote(wanted)
+    response = handle_to(application).refuses_batch_work.remote(wanted)
     while True:
         try:
             refusal = response.result(timeout_s=LOOK_SECONDS)
