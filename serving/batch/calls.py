@@ -139,7 +139,7 @@ class Calls:
         if came is Came.LOST:
             self._ledger.lost(flight.call.name)
             self._count_loss(task)
-        else:
+        elif came is Came.AGAIN:
             self._ledger.given_up(flight.call.name)
         if left := self._left_of(task):
             self._waiting.appendleft(left)
@@ -156,8 +156,10 @@ class Calls:
 
     def _left_of(self, task: Task) -> Task | None:
         """What has to be sent again. A unit that failed is not: a run would come back with it for ever."""
-        if task.file is None or not task.slices:
-            return task if task.file is not None else None
+        if task.file is None:
+            return None
+        if not task.slices:
+            return task
         slices = {Unit(task.file, number).name: number for number in task.slices}
         left = self._ledger.without_record(list(slices))
         return replace(task, slices=tuple(slices[name] for name in left)) if left else None
