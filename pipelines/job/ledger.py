@@ -14,7 +14,7 @@ may leave out.
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -95,6 +95,19 @@ class Ledger(Protocol):
         """Whether the record of a unit is still due."""
         ...
 
+    def lost(self, call: str) -> None:
+        """A call has no answer, since its worker died. For who makes the calls, where a worker that dies never comes
+        again under its name."""
+        ...
+
+    def given_up(self, call: str) -> None:
+        """Nobody waits for a call any more, or hears of its worker's death. What it makes counts, but blocks nobody."""
+        ...
+
+    def without_record(self, names: Sequence[str]) -> list[str]:
+        """Those of the units of which nothing is known yet, in their order."""
+        ...
+
 
 class _Attempt(NamedTuple):
     """Somebody has something since then. copy: whether the ledger gave it out. begun: if not, it still waits for its
@@ -130,6 +143,8 @@ class UnitLedger:
         self._deaths: Counter[str] = Counter()
         self._claims: dict[str, _Held] = {}
         self._done: set[str] = set()
+        self._recorded: set[str] = set()
+        self._given_up: set[str] = set()
         self._copies: Counter[str] = Counter()
         self._seconds: deque[float] = deque(maxlen=LIKE)
         self._records: list[Record] = []
@@ -139,9 +154,13 @@ class UnitLedger:
         self._bury(lambda holder: holder.worker == worker)
 
     def lost(self, call: str) -> None:
-        """A call has no answer, since its worker died. For who makes the calls, where a worker that dies never comes
-        again under its name."""
+        """As Ledger.lost."""
         self._bury(lambda holder: holder.call == call)
+
+    def given_up(self, call: str) -> None:
+        """As Ledger.given_up."""
+        self._given_up.add(call)
+        self._take_back(lambda holder: holder.call == call)
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
@@ -159,7 +178,8 @@ class UnitLedger:
         held = self._claims.get(name)
         if held and held.holder != holder and self._clock() - held.since <= CLAIM_SECONDS:
             return Claim.ANOTHERS
-        self._claims[name] = _Held(self._clock(), holder)
+        if holder.call not in self._given_up:
+            self._claims[name] = _Held(self._clock(), holder)
         return Claim.MINE
 
     def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
@@ -175,17 +195,27 @@ class UnitLedger:
             self._done.add(name)
             if attempt and name in self._unfinished:
                 self._seconds.append(self._clock() - attempt.since)
+        self._recorded.add(name)
         self._unfinished.pop(name, None)
         self._records.append(record)
 
     def _bury(self, dead: Callable[[Holder], bool]) -> None:
         """Whatever the dead had in hand, they died with it."""
-        for name, attempts in list(self._attempts.items()):
-            for holder in filter(dead, list(attempts)):
-                self._deaths[name] += attempts[holder].begun
-                # Another one may be asked in its place; deaths are counted, too.
-                self._copies[name] -= attempts[holder].copy
-                self._let_go(name, holder)
+        for name, attempt in self._take_back(dead):
+            self._deaths[name] += attempt.begun
+
+    def _take_back(self, whose: Callable[[Holder], bool]) -> list[tuple[str, _Attempt]]:
+        """Forgets attempts and their claims, and gives them. Others may be asked for copies in place of theirs."""
+        taken = [
+            (name, holder, attempt)
+            for name, attempts in self._attempts.items()
+            for holder, attempt in attempts.items()
+            if whose(holder)
+        ]
+        for name, holder, attempt in taken:
+            self._copies[name] -= attempt.copy
+            self._let_go(name, holder)
+        return [(name, attempt) for name, _, attempt in taken]
 
     def _let_go(self, name: str, holder: Holder) -> _Attempt | None:
         """Forgets an attempt, and its claim."""
@@ -229,6 +259,10 @@ class UnitLedger:
         """As Ledger.unfinished."""
         return bool(self._unfinished)
 
+    def without_record(self, names: Sequence[str]) -> list[str]:
+        """As Ledger.without_record."""
+        return [name for name in names if name not in self._recorded]
+
 
 class RemoteLedger:
     """The ledger, kept by a UnitLedger that is a Ray actor. Each call is back only when it is done."""
@@ -263,6 +297,18 @@ class RemoteLedger:
     def unfinished(self) -> bool:
         """As Ledger.unfinished."""
         return _answer(self._actor.unfinished.remote())
+
+    def lost(self, call: str) -> None:
+        """As Ledger.lost."""
+        _answer(self._actor.lost.remote(call))
+
+    def given_up(self, call: str) -> None:
+        """As Ledger.given_up."""
+        _answer(self._actor.given_up.remote(call))
+
+    def without_record(self, names: Sequence[str]) -> list[str]:
+        """As Ledger.without_record."""
+        return _answer(self._actor.without_record.remote(names))
 
 
 def _answer(reference: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset, Datasource, ReadTask
 from ray.data._internal.execution.execution_callback import ExecutionCallback
+from ray.data._internal.execution.streaming_executor import StreamingExecutor
 from ray.data.block import BlockMetadata
 
 from pipelines.job.follow import follow
@@ -54,6 +55,17 @@ class TaskSource(Datasource):
         return [_read_task(task) for task in self._tasks]
 
 
+class _FreesItsWorkers(StreamingExecutor):
+    """An executor that ends its workers when it fails by itself, and not only when it is told to.
+
+    Otherwise it leaves them to whoever holds them last, which is the error that it fails with: they would keep their
+    CPUs from the next job.
+    """
+
+    def shutdown(self, force: bool, exception: Exception | None = None) -> None:
+        super().shutdown(force or exception is not None, exception)
+
+
 class _Executor:
     """Ray Data's executor in the driver, as soon as it runs. Its context, which knows of this, goes to the workers too,
     where nothing runs."""
@@ -70,10 +82,7 @@ class _Executor:
         if self._stopped:
             raise RuntimeError("stopped before it began")
         self._running = running
-        end = running.shutdown
-        # When it fails by itself, it leaves the workers to whoever holds them last, which is the error: they would keep
-        # their CPUs from the next job.
-        running.shutdown = lambda force, exception=None: end(force=True, exception=exception)
+        running.__class__ = _FreesItsWorkers
 
     def stop(self) -> None:
         """Ends what runs, and with it the workers, stuck ones too."""

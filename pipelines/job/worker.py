@@ -6,6 +6,7 @@ encoded the other is read and tokenised, or written. A worker never raises for a
 
 import itertools
 import logging
+import math
 import os
 import socket
 import threading
@@ -74,23 +75,25 @@ class EmbedWorker:
             self.do(task)
         return table
 
-    def do(self, task: Task, call: str | None = None) -> None:
-        """Does a task, and tells the ledger what comes of it. call: what whoever sent it calls this.
+    def do(self, task: Task, call: str | None = None, seconds: float = math.inf, idle: float = 0.0) -> bool:
+        """Does a task, and tells the ledger what comes of it. False if something of it is left, its time being over.
 
-        When a worker dies, its tasks are repeated from their beginning.
+        call: what whoever sent it calls this. seconds: after which no other unit is begun, but of a streamed file,
+        which would have to be read again from its beginning; a run's first unit is. idle: seconds for which its sender
+        has had nothing but late units to send. When a worker dies, its tasks are repeated from their beginning.
         """
+        until = time.monotonic() + seconds
         self._call.name = call or self._call.name
         if self._broken:
             self._ledger.tell(self._broken)
-            return
+            return True
         if task.file is None:
-            self._do_late_units()
-            return
+            return self._do_late_units(until, idle)
         file = self._plan.files[task.file]
-        if file.streamed:
-            self._stream(file, task)
-        else:
-            self._run(file, task.slices)
+        if not file.streamed:
+            return self._run(file, task.slices, until=until)
+        self._stream(file, task)
+        return True
 
     @property
     def _holder(self) -> Holder:
@@ -110,11 +113,14 @@ class EmbedWorker:
         self._plan_seen = seen
         return plan_from_bytes(data)
 
-    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None) -> None:
-        """Units of a file that is cut, one after the other."""
+    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None, until: float = math.inf) -> bool:
+        """Units of a file that is cut, one after the other. False if its time is up before the last."""
         with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
-            for number in slices:
+            for place, number in enumerate(slices):
+                if place and time.monotonic() >= until:
+                    return False
                 self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy)
+        return True
 
     def _stream(self, file: CorpusFile, task: Task) -> None:
         """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
@@ -144,16 +150,19 @@ class EmbedWorker:
             self._attempt(read[0].unit, read.pop, watch)
         self._ledger.tell(Record(task.name, Outcome.ENDED))
 
-    def _do_late_units(self) -> None:
-        """What other workers are late with, as long as there may be any."""
-        idle_since = time.monotonic()
+    def _do_late_units(self, until: float, idle: float) -> bool:
+        """What other workers are late with, as long as there may be any. False if its time is up before."""
+        idle_since = time.monotonic() - idle
         while self._ledger.unfinished():
+            if time.monotonic() >= until:
+                return False
             copy = self._ledger.late(self._holder, time.monotonic() - idle_since)
             if copy is None:
                 time.sleep(POLL_SECONDS)
                 continue
             self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), copy)
             idle_since = time.monotonic()
+        return True
 
     def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> None:
         """Takes a unit from its rows to its shard, unless it is done, and tells the ledger what came of it, a failure

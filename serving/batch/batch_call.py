@@ -19,10 +19,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Call:
-    """A task for a replica. job: another name each run. name: of this call, another one whenever the task is sent."""
+    """A task for a replica.
+
+    job: another name each run. name: of this call, another one whenever the task is sent. idle: seconds since every
+    task was with a replica for the first time.
+    """
 
     job: str
     name: str
     task: Task
     order: WorkOrder
     ledger: Ledger
+    idle: float = 0.0

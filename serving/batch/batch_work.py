@@ -18,6 +18,11 @@ from serving.batch.fit import fit
 
 log = logging.getLogger(__name__)
 
+# Nobody tells a call that its replica is to stop, and one that has not ended by then counts as a death. So each comes
+# back soon by itself, and what is left of its task is sent again, to a replica that stays.
+RUN_SECONDS = 30.0
+IDLE_SECONDS = 10.0
+
 
 @dataclass
 class _JobHere:
@@ -45,17 +50,18 @@ class BatchWork:
         return None
 
     def do(self, call: Call) -> bool:
-        """Does a call's task, and tells the job's ledger what comes of it. False if something else ended first."""
+        """Does a call's task, and tells the job's ledger what comes of it. False if its time, the replica or the job
+        ended before it did."""
+        seconds = IDLE_SECONDS if call.task.file is None else RUN_SECONDS
         try:
             with self._worker(call) as worker:
-                worker.do(call.task, call.name)
+                return worker.do(call.task, call.name, seconds, call.idle)
         except ReplicaStops:
             return False
         except RayActorError as error:
             # The ledger has gone, since the job is over: somebody else was faster, or its driver is no more.
             log.info("job %s ended while this replica was at work for it: %s", call.job, error)
             return False
-        return True
 
     @contextmanager
     def _worker(self, call: Call) -> Iterator[EmbedWorker]:

@@ -9,19 +9,19 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-import ray
-from ray import serve
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
+from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
-from pipelines.job.ledger import RemoteLedger
+from pipelines.job.ledger import Ledger
 from pipelines.job.tasks import Task
 from pipelines.job.work_order import WorkOrder
-from serving.batch.application_state import LOOK_SECONDS, Watch
+from serving.batch.application_state import LOOK_SECONDS, Watch, handle_to
 from serving.batch.batch_call import Call
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,11 @@ STOP_SECONDS = 30.0
 
 
 class Came(Enum):
-    """What came of a call: its task is done; its replica died with it; or it was not begun, given up, or not wanted any
-    more."""
+    """What came of a call: its task is done; its replica gave it back before; its replica died with it; or it was not
+    begun, given up, or not wanted any more."""
 
     DONE = "done"
+    BACK = "back"
     LOST = "lost"
     AGAIN = "again"
 
@@ -52,7 +53,7 @@ class Came(Enum):
 class Calls:
     """Sends a job's tasks to whichever replicas there are, and when all are sent, tasks without a file."""
 
-    def __init__(self, application: str, watch: Watch, tasks: Sequence[Task], order: WorkOrder, ledger: Any) -> None:
+    def __init__(self, application: str, watch: Watch, tasks: Sequence[Task], order: WorkOrder, ledger: Ledger) -> None:
         self._application = application
         self._watch = watch
         self._order = order
@@ -65,6 +66,7 @@ class Calls:
         self._stopped: Future[Any] = Future()
         self._handle: Any = None
         self._resume = 0.0
+        self._idle_since: float | None = None
 
     def run(self, late: bool) -> None:
         """Until all tasks have an answer. late: whether units may be late, so that who has nothing to do may help.
@@ -108,7 +110,7 @@ class Calls:
         if self._handle is None:
             try:
                 # One, since each has a router of its own.
-                self._handle = serve.get_app_handle(self._application).do_batch_work
+                self._handle = handle_to(self._application).do_batch_work
             except (RayError, RayServeException):
                 return
         idle = sum(flight.call.task.file is None for flight in self._in_flight.values())
@@ -118,11 +120,12 @@ class Calls:
             busy += 1
         # One a replica: of those in one, only one is given a unit at a time.
         for _ in range(replicas - idle if late and busy and not self._waiting else 0):
-            self._start(Task(file=None))
+            self._idle_since = self._idle_since or time.monotonic()
+            self._start(Task(file=None), time.monotonic() - self._idle_since)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Task, idle: float = 0.0) -> None:
         name = f"{self._job}-{next(self._numbers)}"
-        call = Call(self._job, name, task, self._order, RemoteLedger(self._ledger))
+        call = Call(self._job, name, task, self._order, self._ledger, idle)
         flight = _Flight(self._application, self._handle, call)
         self._in_flight[flight.start()] = flight
 
@@ -130,18 +133,36 @@ class Calls:
         task = flight.call.task
         if came is Came.DONE:
             return
-        # Serve itself may need a moment to leave out a replica that died, or is full.
-        self._resume = time.monotonic() + LOOK_SECONDS
+        if came is not Came.BACK or flight.seconds < LOOK_SECONDS:
+            # Serve itself may need a moment to leave out a replica that died, is full, or is about to stop.
+            self._resume = time.monotonic() + LOOK_SECONDS
         if came is Came.LOST:
-            ray.get(self._ledger.lost.remote(flight.call.name))
-            self._losses[task] += 1
-            if self._losses[task] == MOST_LOSSES:
-                raise EncorpusError(
-                    f"--through {self._application}: {MOST_LOSSES} replicas died at the same task ({task}); look at "
-                    "their logs, or embed without --through"
-                )
-        if task.file is not None:
-            self._waiting.appendleft(task)
+            self._ledger.lost(flight.call.name)
+            self._count_loss(task)
+        elif came is Came.AGAIN:
+            self._ledger.given_up(flight.call.name)
+        if left := self._left_of(task):
+            self._waiting.appendleft(left)
+
+    def _count_loss(self, task: Task) -> None:
+        if task.file is None:
+            return
+        self._losses[task] += 1
+        if self._losses[task] == MOST_LOSSES:
+            raise EncorpusError(
+                f"--through {self._application}: {MOST_LOSSES} replicas died at the same task ({task}); look at "
+                "their logs, or embed without --through"
+            )
+
+    def _left_of(self, task: Task) -> Task | None:
+        """What has to be sent again. A unit that failed is not: a run would come back with it for ever."""
+        if task.file is None:
+            return None
+        if not task.slices:
+            return task
+        slices = {Unit(task.file, number).name: number for number in task.slices}
+        left = self._ledger.without_record(list(slices))
+        return replace(task, slices=tuple(slices[name] for name in left)) if left else None
 
 
 class _Flight:
@@ -152,6 +173,12 @@ class _Flight:
         self.unwanted = threading.Event()
         self._application = application
         self._handle = handle
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._started
 
     def start(self) -> "Future[Came]":
         """Sends it, and waits for the answer in a thread of its own."""
@@ -172,7 +199,7 @@ class _Flight:
             response = self._handle.remote(self.call)
             while True:
                 try:
-                    return Came.DONE if response.result(timeout_s=ANSWER_SECONDS) else Came.AGAIN
+                    return Came.DONE if response.result(timeout_s=ANSWER_SECONDS) else Came.BACK
                 except TimeoutError as error:
                     if isinstance(error, RayTaskError):
                         raise
@@ -211,4 +238,4 @@ def calling(calls: Calls, late: bool) -> Iterator[Future[None]]:
         yield end
     finally:
         calls.stop()
-        thread.join()
+        thread.join(2 * STOP_SECONDS)  # Serve may leave it without an answer

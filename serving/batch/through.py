@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ray import serve
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
@@ -17,6 +16,7 @@ from pipelines.job.embed import Workforce
 from pipelines.job.follow import follow
 from pipelines.job.history import History
 from pipelines.job.job import Job, located
+from pipelines.job.ledger import RemoteLedger
 from pipelines.job.prepare import Prepared
 from pipelines.job.record import Record
 from pipelines.job.session import ray_session
@@ -24,9 +24,10 @@ from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import work_order
 from pipelines.output.remaining import Remaining
 from pipelines.version import encorpus_version
-from serving.batch.application_state import LOOK_SECONDS, Watch, require_application
+from serving.batch.application_state import LOOK_SECONDS, Watch, handle_to, require_application
 from serving.batch.batch_call import Wanted
 from serving.batch.calls import Calls, calling
+from serving.batch.no_answer import no_answer
 
 # Replicas die of more than units: of updates, of operators, of fewer being needed.
 MOST_DEATHS = 5
@@ -55,7 +56,7 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
             order = replace(work_order(prepared, threads=None), most_deaths=MOST_DEATHS)
 
             def start(ledger: Any, late: bool) -> AbstractContextManager[Future[None]]:
-                return calling(Calls(application, watch, tasks, order, ledger), late)
+                return calling(Calls(application, watch, tasks, order, RemoteLedger(ledger)), late)
 
             yield from follow(tasks, order.replaced, start)
 
@@ -65,7 +66,7 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
 def _require_fit(application: str, wanted: Wanted) -> None:
     """Asks a replica, as soon as there is one."""
     watch, silent_since = Watch(application), time.monotonic()
-    response = serve.get_app_handle(application).refuses_batch_work.remote(wanted)
+    response = handle_to(application).refuses_batch_work.remote(wanted)
     while True:
         try:
             refusal = response.result(timeout_s=LOOK_SECONDS)
@@ -80,7 +81,7 @@ def _require_fit(application: str, wanted: Wanted) -> None:
                 ) from None
         except RayActorError as error:
             raise EncorpusError(f"--through {application}: its replica died; run the same command again") from error
-        except (RayTaskError, RayServeException):
-            raise UsageError(f"--through {application}: no application of `encorpus serve`") from None
+        except (RayTaskError, RayServeException) as error:
+            raise no_answer(application, "refuses_batch_work", error) from error
     if refusal:
         raise UsageError(f"--through {application}: {refusal}")

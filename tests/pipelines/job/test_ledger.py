@@ -57,6 +57,38 @@ def test_what_a_lost_call_had_in_hand_its_worker_died_with(ledger):
     assert [ledger.begin(name, C).deaths for name in (FIRST.name, SECOND.name)] == [0, 1]
 
 
+def test_a_claim_ends_when_its_call_is_given_up(ledger):
+    ledger.claim(FIRST.name, A)
+    ledger.given_up(A.call)
+    assert ledger.claim(FIRST.name, Holder("a", "2")) is Claim.MINE
+
+
+def test_a_call_that_was_given_up_may_commit_and_keeps_nobody_else_from_it(ledger):
+    ledger.given_up(A.call)
+    assert ledger.claim(FIRST.name, A) is Claim.MINE
+    assert ledger.claim(FIRST.name, Holder("b", "2")) is Claim.MINE
+
+
+def test_nobody_died_of_what_was_given_up(ledger):
+    ledger.given_up(A.call)
+    ledger.lost(A.call)
+    assert ledger.begin(FIRST.name, C) == Begun(0)
+
+
+def test_what_a_call_that_was_given_up_makes_after_all_counts(ledger):
+    ledger.given_up(A.call)
+    ledger.end(FIRST.name, A, done(FIRST))
+    assert ledger.take() == [done(FIRST)]
+
+
+def test_a_unit_without_a_record_is_neither_done_nor_failed(ledger):
+    third = Unit(0, 2)
+    ledger.end(FIRST.name, A, failed(FIRST))
+    ledger.begin(SECOND.name, B)
+    ledger.end(third.name, C, done(third))
+    assert ledger.without_record([SECOND.name, FIRST.name, third.name]) == [SECOND.name]
+
+
 def test_what_a_worker_had_in_hand_before_it_started_again_it_died_with(ledger):
     ledger.begin(SECOND.name, Holder("a", "2"))
     ledger.begin("something else", B)

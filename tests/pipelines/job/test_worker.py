@@ -186,6 +186,30 @@ def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepar
     assert not ledger.unfinished()
 
 
+def test_a_run_whose_time_is_up_ends_after_the_unit_at_hand(prepared):
+    worker = worker_of(prepared)
+    assert not worker.do(Task(0, (0, 1)), seconds=0)
+    assert [record.unit for record in ledger_of(worker).take()] == ["part-000000-000000"]
+
+
+@pytest.mark.parametrize("task", [Task(0, (1,)), Task(1)], ids=["last unit", "stripe"])
+def test_what_would_leave_nothing_or_be_read_again_is_done_to_its_end(prepared, task):
+    worker = worker_of(prepared)
+    assert worker.do(task, seconds=0)
+
+
+def test_a_worker_without_work_waits_no_longer_than_its_time(prepared):
+    ledger = UnitLedger([Unit(0, 0)])
+    assert not worker_of(prepared, ledger).do(Task(None), seconds=0)
+    assert ledger.unfinished()
+
+
+def test_a_worker_that_was_without_work_before_does_what_waits_elsewhere_at_once(prepared):
+    ledger = UnitLedger([Unit(0, 0)])
+    assert worker_of(prepared, ledger).do(Task(None), idle=LATE_SECONDS + 1)
+    assert [record.unit for record in ledger.take()] == ["part-000000-000000"]
+
+
 class Clock:
     now = 0.0
 

@@ -8,6 +8,7 @@ from pipelines.errors import EncorpusError
 from serving.batch.application_state import GONE_SECONDS, LOADING_SECONDS, LOOK_SECONDS, Seen, Watch
 
 RUNNING, STARTING, EMPTY, GONE = Seen(True, running=2), Seen(True, starting=1), Seen(True), Seen()
+UNSEEN = None
 
 
 class Clock:
@@ -17,9 +18,9 @@ class Clock:
         return self.now
 
 
-def watched(states: Iterable[tuple[float, Seen]]) -> list[Seen]:
+def watched(states: Iterable[tuple[float, Seen | None]]) -> list[Seen]:
     """What a watch sees that looks at these times, at an application in these states."""
-    clock, now = Clock(), [GONE]
+    clock, now = Clock(), list[Seen | None]([GONE])
     watch = Watch("app", lambda name: now[0], clock)
     seen = []
     for clock.now, now[0] in states:
@@ -37,7 +38,12 @@ def test_an_application_may_be_away_for_a_minute_again_and_again():
     assert watched(times)[-1] == GONE
 
 
-@pytest.mark.parametrize("state", [GONE, EMPTY])
+@pytest.mark.parametrize("state", [RUNNING, STARTING, GONE])
+def test_an_application_that_cannot_be_seen_is_taken_for_what_it_was(state):
+    assert watched([(0, state), (GONE_SECONDS, UNSEEN)]) == [state, state]
+
+
+@pytest.mark.parametrize("state", [GONE, EMPTY, UNSEEN])
 def test_an_application_without_a_replica_that_even_starts_is_given_up_after_a_minute(state):
     with pytest.raises(EncorpusError, match=r"^--through app: no replica .* for 65 s; .*run the same command again"):
         watched([(0, RUNNING), (GONE_SECONDS + 5, state)])

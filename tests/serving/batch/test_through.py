@@ -147,6 +147,18 @@ def test_an_application_that_is_not_there_is_refused_with_those_that_are(port, c
     assert not (tmp_path / "out").exists()
 
 
+def test_an_application_of_somebody_elses_is_refused(port, corpus, spec, tmp_path):
+    serve.run(Foreign.bind(), name="foreign", route_prefix="/foreign")
+    with pytest.raises(UsageError, match=r"--through foreign: no application of `encorpus serve`$"):
+        embed_through(job_of(corpus, tmp_path / "out", spec), "foreign")
+    serve.delete("foreign")
+
+
+@serve.deployment(ray_actor_options={"num_cpus": 0})
+class Foreign:
+    """An application that knows nothing of jobs."""
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
