@@ -1,9 +1,9 @@
-"""People and a batch job on one replica: what each of them loses by the other, in one run.
+"""People and a batch job on the same replicas: what each of them loses by the other, in one run.
 
     .venv/bin/python -m tests.bench.both_lanes [CORPUS.parquet]
 
-In turn: `embed` with a worker of its own; the job through the live replica, alone; people alone, a tenth of what the
-replica can do; both together.
+In turn: `embed` with workers of its own; the job through the live replicas, alone; people alone, a tenth of what the
+replicas can do; both together. As many workers as replicas: one a core, as both commands have it unless told.
 """
 
 import re
@@ -44,19 +44,23 @@ def main() -> None:
     corpus = bench.write_corpus(texts, ROWS)
     sample = texts[:: len(texts) // 2000]
     model = Path(bench.minilm_spec().model)
-    own = run_embed(corpus, model, ["--workers", "1"])
-    print(f"embed, one worker of its own: {own.rows:.0f} rows/s")
-    with encorpus(model, "--replicas", "1") as (address, _):
+    own = run_embed(corpus, model, [])
+    print(f"embed, workers of its own: {own.rows:.0f} rows/s")
+    with encorpus(model) as (address, _):
         send(address, "minilm", sample, CLIENTS, 5.0)
+        before = micro_batches(address)
         alone = run_embed(corpus, model, ["--through", "encorpus"])
-        print(f"through the replica, alone: {alone.rows:.0f} rows/s, {alone.rows / own.rows:.2f} of its own worker")
+        print(
+            f"through the replicas, alone: {alone.rows:.0f} rows/s, {alone.rows / own.rows:.2f} of its own workers; "
+            f"a micro-batch takes {took_ms(before, micro_batches(address)):.1f} ms"
+        )
         rate = SHARE * alone.rows
         idle = send(address, "minilm", sample, CLIENTS, SECONDS, rate)
         print(f"people alone, {rate:.0f} requests/s: {told(idle)}")
         before = micro_batches(address)
         both, seen = beside(corpus, model, address, sample, rate)
-        count, seconds = (now - then for now, then in zip(micro_batches(address), before, strict=True))
-        print(f"people beside the job: {told(seen)}; a micro-batch takes {seconds / count * 1e3:.1f} ms")
+        took = took_ms(before, micro_batches(address))
+        print(f"people beside the job: {told(seen)}; a micro-batch takes {took:.1f} ms")
         together = both.tokens + rate * alone.tokens / alone.rows
         print(
             f"the job beside people: {both.rows:.0f} rows/s; tokens of both {together / alone.tokens:.2f} of it alone"
@@ -103,15 +107,21 @@ def shards() -> int:
     return len(list(OUTPUT.glob("part-*.parquet")))
 
 
+def took_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """Of a micro-batch between two looks in the mean."""
+    return (after[1] - before[1]) / (after[0] - before[0]) * 1e3
+
+
 def micro_batches(address: str) -> tuple[float, float]:
     """Their number and their seconds until now."""
     with urllib.request.urlopen(f"{address}/metrics") as answer:
         text = answer.read().decode()
+    # Of all replicas.
     count, total = (
-        re.search(rf"^encorpus_micro_batch_seconds_{part}{{.*}} (\S+)", text, re.MULTILINE) for part in ("count", "sum")
+        sum(map(float, re.findall(rf"^encorpus_micro_batch_seconds_{part}{{.*}} (\S+)", text, re.MULTILINE)))
+        for part in ("count", "sum")
     )
-    assert count and total, text
-    return float(count[1]), float(total[1])
+    return count, total
 
 
 if __name__ == "__main__":
