@@ -89,8 +89,8 @@ class EncoderReplica:
         return await in_thread(lambda: self._batch_work.refusal(wanted))
 
     async def do_batch_work(self, call: Call) -> bool:
-        """Does a task of a job, or as much of it as half a minute allows. False if something of it is left, or the
-        replica's or the job's end came first."""
+        """Does a task of a job: of a run of units as many as half a minute allows, one at least; a streamed file to the
+        end. False if something of it is left, or the replica's or the job's end came first."""
         return await in_thread(lambda: self._batch_work.do(call))
 
     async def encode_part(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> np.ndarray | None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipelines.errors import first_line
 from serving.admission import admit
 from serving.http.api_error import ApiError
 from serving.http.openai_api import EmbeddingRequest
+from serving.in_thread import in_thread
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
 from serving.lanes.lane_thread import LaneThread, MicroBatchEncoder, StoppedError, TooLateError
 from serving.lanes.lanes import Lane
@@ -85,10 +86,19 @@ class ServedModel:
         self.lanes = LaneThread(encoder, batch_floor, meter)
         self._outputs: dict[str, ServedModel] = {}
         self._making = threading.Lock()
+        self._being_made: dict[str, asyncio.Task[ServedModel]] = {}
+        self._away = 0
 
-    def given(self, output: str) -> "ServedModel | None":
-        """As `giving`, if it was asked for before."""
-        return self._outputs.get(output)
+    async def output(self, output: str) -> "ServedModel":
+        """As `giving`; who asks while it is made waits for the same. Raises ApiError where there is no room anyway."""
+        if made := self._outputs.get(output):
+            return made
+        self._admit()
+        making = self._being_made.get(output)
+        if making is None or making.done():
+            making = asyncio.ensure_future(in_thread(lambda: self.giving(output)))
+            self._being_made[output] = making
+        return await asyncio.shield(making)
 
     def giving(self, output: str) -> "ServedModel":
         """The model of the same weights that gives an output of the encoder API, `pooled` or `sequence`, as it is.
@@ -151,10 +161,7 @@ class ServedModel:
         if len(parts) == 1:
             vectors = await self._outcome(self._submit(tokens, deadline), deadline)
         else:
-            first, *rest = (tokens.of_rows(rows) for rows in parts)
-            # Submitted at once, as it was admitted.
-            encoding = [self._submit(first, deadline), *(self._encode_elsewhere(part, deadline) for part in rest)]
-            vectors = await self._outcome(gathered(parts, encoding), deadline)
+            vectors = await self._outcome(self._spread(tokens, parts, deadline), deadline)
         return Embedded(_finite(np.stack(vectors)[tokens.row].astype(np.float32)), all_tokens(tokens))
 
     async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
@@ -185,12 +192,30 @@ class ServedModel:
     def _submit(self, tokens: Tokens, deadline: float) -> "asyncio.Future[list[np.ndarray]]":
         return asyncio.wrap_future(self.lanes.submit(Lane.ONLINE, tokens, deadline))
 
+    def _spread(
+        self, tokens: Tokens, parts: Sequence[np.ndarray], deadline: float
+    ) -> Coroutine[None, None, list[np.ndarray]]:
+        """The vectors of the rows. What is away counts as waiting here until all is done, as it may come back."""
+        first, *rest = (tokens.of_rows(rows) for rows in parts)
+        # At once, as it was admitted.
+        encoding = [self._submit(first, deadline), *(self._encode_elsewhere(part, deadline) for part in rest)]
+        away = sum(int(part.lengths.sum()) for part in rest)
+        self._away += away
+
+        async def vectors() -> list[np.ndarray]:
+            try:
+                return await gathered(parts, encoding)
+            finally:
+                self._away -= away
+
+        return vectors()
+
     async def _encode_elsewhere(self, tokens: Tokens, deadline: float) -> Sequence[np.ndarray]:
-        """By another replica, or here after all, where it was admitted."""
+        """By another replica; or here after all, while there is still time for it."""
+        seconds = (deadline - time.monotonic()) / 2
         try:
-            return await self._others.encode(
-                self.name, self.encoder.fingerprint, tokens, max(0.0, deadline - time.monotonic())
-            )
+            async with asyncio.timeout(seconds):
+                return await self._others.encode(self.name, self.encoder.fingerprint, tokens, seconds)
         except Exception as error:
             log.info("a part of %d rows comes back to this replica: %s", len(tokens.lengths), first_line(error))
             return await self._submit(tokens, deadline)
@@ -218,7 +243,9 @@ class ServedModel:
 
     def _require_room(self, tokens: Tokens | None) -> None:
         count = 0 if tokens is None else int(tokens.lengths.sum())
-        admit(count, self.lanes.queue(), self._most_waiting, self.lanes.throughput.tokens_per_second)
+        queue = self.lanes.queue()
+        queue = queue._replace(tokens=queue.tokens + self._away)
+        admit(count, queue, self._most_waiting, self.lanes.throughput.tokens_per_second)
 
 
 def _finite(vectors: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cluster.console import Console
@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Serves until SIGTERM or an interruption, and then answers what it has accepted."""
     serving = serving_of(arguments)
     require_vectors(serving)
-    with _ray(arguments, console):
+    # However early it is interrupted, that is how it ends.
+    with _ray(arguments, console), suppress(KeyboardInterrupt):
         _serve(serving, arguments, console)
     console.note("ended")
     return 0

@@ -73,7 +73,8 @@ class AdaptiveFunction:
             self._compile(shape, inputs, self._run_graph(shape, inputs))
 
     def __call__(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray, full: bool) -> np.ndarray:
-        """The function's value. full: whether this is the shape's full batch, the only kind worth compiling."""
+        """The function's value. full: whether the shape is one of those worth compiling, as that of a
+        full batch."""
         shape = word_ids.shape[0], word_ids.shape[1]
         inputs = word_ids, mask, type_ids
         if not full:

@@ -31,8 +31,9 @@ LIKE = 1000
 # So often a unit is given to another worker; the failure of the last of them counts.
 MOST_COPIES = 3
 
-# A commit that takes longer is taken for dead.
+# A commit that takes longer is taken for dead; and sooner one of a call that nobody waits for, whose worker is to stop.
 CLAIM_SECONDS = 600.0
+GIVEN_UP_SECONDS = 90.0
 
 
 class Holder(NamedTuple):
@@ -57,7 +58,7 @@ class Copy(NamedTuple):
 
 
 class Claim(Enum):
-    """Who may commit a unit: the asker, another worker, or nobody any more, since it is done."""
+    """Who may commit a unit: the asker, another worker, or not the asker any more, since it is done or given up."""
 
     MINE = "mine"
     ANOTHERS = "another's"
@@ -100,8 +101,13 @@ class Ledger(Protocol):
         again under its name."""
         ...
 
+    def given_back(self, call: str) -> None:
+        """A call's worker came back from it, and is not at work for it any more."""
+        ...
+
     def given_up(self, call: str) -> None:
-        """Nobody waits for a call any more, or hears of its worker's death. What it makes counts, but blocks nobody."""
+        """Nobody waits for a call any more, or hears of its worker's death. What it commits already counts, and no more
+        of it is committed."""
         ...
 
     def without_record(self, names: Sequence[str]) -> list[str]:
@@ -157,10 +163,21 @@ class UnitLedger:
         """As Ledger.lost."""
         self._bury(lambda holder: holder.call == call)
 
+    def given_back(self, call: str) -> None:
+        """As Ledger.given_back."""
+        self._take_back(lambda holder: holder.call == call)
+
     def given_up(self, call: str) -> None:
         """As Ledger.given_up."""
         self._given_up.add(call)
+        lapsing = self._clock() - CLAIM_SECONDS + GIVEN_UP_SECONDS
+        claims = {
+            name: held._replace(since=min(held.since, lapsing))
+            for name, held in self._claims.items()
+            if held.holder.call == call
+        }
         self._take_back(lambda holder: holder.call == call)
+        self._claims |= claims
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
@@ -173,13 +190,12 @@ class UnitLedger:
 
     def claim(self, name: str, holder: Holder) -> Claim:
         """As Ledger.claim."""
-        if name in self._done:
+        if name in self._done or holder.call in self._given_up:
             return Claim.DONE
         held = self._claims.get(name)
         if held and held.holder != holder and self._clock() - held.since <= CLAIM_SECONDS:
             return Claim.ANOTHERS
-        if holder.call not in self._given_up:
-            self._claims[name] = _Held(self._clock(), holder)
+        self._claims[name] = _Held(self._clock(), holder)
         return Claim.MINE
 
     def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
@@ -301,6 +317,10 @@ class RemoteLedger:
     def lost(self, call: str) -> None:
         """As Ledger.lost."""
         _answer(self._actor.lost.remote(call))
+
+    def given_back(self, call: str) -> None:
+        """As Ledger.given_back."""
+        _answer(self._actor.given_back.remote(call))
 
     def given_up(self, call: str) -> None:
         """As Ledger.given_up."""

@@ -18,8 +18,8 @@ from serving.batch.fit import fit
 
 log = logging.getLogger(__name__)
 
-# Nobody tells a call that its replica is to stop, and one that has not ended by then counts as a death. So each comes
-# back soon by itself, and what is left of its task is sent again, to a replica that stays.
+# Nobody tells a call that its replica is to stop, and one that has not ended by then counts as a death. So a run of
+# units comes back by itself when the unit at hand is done, and what is left of it is sent again, to one that stays.
 RUN_SECONDS = 30.0
 IDLE_SECONDS = 10.0
 

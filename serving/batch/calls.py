@@ -23,6 +23,7 @@ from pipelines.job.tasks import Task
 from pipelines.job.work_order import WorkOrder
 from serving.batch.application_state import LOOK_SECONDS, Watch, handle_to
 from serving.batch.batch_call import Call
+from serving.batch.no_answer import PASSING
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,9 @@ class Calls:
         if came is Came.LOST:
             self._ledger.lost(flight.call.name)
             self._count_loss(task)
-        elif came is Came.AGAIN:
+        elif came is Came.BACK:
+            self._ledger.given_back(flight.call.name)
+        else:
             self._ledger.given_up(flight.call.name)
         if left := self._left_of(task):
             self._waiting.appendleft(left)
@@ -206,18 +209,23 @@ class _Flight:
                     if self.unwanted.is_set():
                         response.cancel()
                         return Came.AGAIN
-        except RayServeException as error:
-            # Full, not there yet, or not there any more: the watch tells how long to go on.
-            log.info("call %s is sent again: %s", self.call.name, error)
-            return Came.AGAIN
-        except RayTaskError as error:
+        except RayTaskError as error:  # which may be one of Serve's, too
+            if isinstance(error.cause, PASSING):
+                return self._again(error)
             cause = f"{type(error.cause).__name__}: {first_line(error.cause)}"
             raise EncorpusError(
                 f"--through {self._application}: its replica failed at a task: {cause}; look at its log"
             ) from error
+        except RayServeException as error:
+            # Full, not there yet, or not there any more: the watch tells how long to go on.
+            return self._again(error)
         except RayError as error:
             log.warning("call %s is lost: %s", self.call.name, first_line(error))
             return Came.LOST
+
+    def _again(self, error: Exception) -> Came:
+        log.info("call %s is sent again: %s", self.call.name, first_line(error))
+        return Came.AGAIN
 
 
 @contextmanager

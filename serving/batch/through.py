@@ -66,9 +66,10 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
 def _require_fit(application: str, wanted: Wanted) -> None:
     """Asks a replica, as soon as there is one."""
     watch, silent_since = Watch(application), time.monotonic()
-    response = handle_to(application).refuses_batch_work.remote(wanted)
+    response: Any = None
     while True:
         try:
+            response = response or handle_to(application).refuses_batch_work.remote(wanted)
             refusal = response.result(timeout_s=LOOK_SECONDS)
             break
         except TimeoutError:

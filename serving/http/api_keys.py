@@ -66,28 +66,24 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         """Raises UsageError when there is no such file, or it holds no keys."""
         self._path = path
+        self._told: str | None = None
         try:
-            self._changed: int | None = path.stat().st_mtime_ns
+            self._changed = path.stat().st_mtime_ns
             self.keys = parse_keys(path.read_text(encoding="utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: cannot read the API keys: {error}") from None
 
     def reload(self) -> str | None:
         """Reads the file again if it has changed. What is wrong with it then, told once; the keys stay as they were."""
+        told, self._told = self._told, None
         try:
             changed = self._path.stat().st_mtime_ns
-        except OSError as error:
-            told = self._changed is not None
-            self._changed = None
-            return str(error) if told else None
-        if changed == self._changed:
-            return None
-        self._changed = changed
-        try:
-            self.keys = parse_keys(self._path.read_text(encoding="utf-8"), str(self._path))
+            if changed != self._changed:
+                self.keys = parse_keys(self._path.read_text(encoding="utf-8"), str(self._path))
+                self._changed = changed
         except (OSError, UnicodeDecodeError, UsageError) as error:
-            return str(error)
-        return None
+            self._told = str(error)
+        return self._told if self._told != told else None
 
 
 class FixedKeys:

@@ -27,7 +27,6 @@ from serving.http.openai_api import answer, parse_request
 from serving.http.openapi import EMBEDDINGS, HEALTH, METRICS, MODEL, MODELS, OPENAPI, PREDICT, READY, openapi
 from serving.http.request_body import parsed, read_body, require_json, while_connected
 from serving.http.tensorflow_api import OUTPUTS, PredictRequest, answer_predict, check_size, parse_predict
-from serving.in_thread import in_thread
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.page.answer import page
 from serving.request_tokens import all_tokens
@@ -170,7 +169,7 @@ class _Endpoints:
             asked = await parsed(await read_body(request, self._limits.body_bytes, take), parse_predict)
             model = self._model(request, request.path_params["name"])
             self._key_limits.take_request(key)
-            heads = {name: await while_connected(request, _head(model, name)) for name in asked.outputs}
+            heads = {name: await while_connected(request, model.output(OUTPUTS[name])) for name in asked.outputs}
             values = await while_connected(request, self._outputs(request, model, heads, asked, key))
         body = await asyncio.to_thread(answer_predict, asked, values)
         headers = {FINGERPRINT_HEADER: ", ".join(head.encoder.fingerprint for head in heads.values())}
@@ -220,11 +219,6 @@ class _Endpoints:
         key = authenticate(self._keys.keys, request.headers.get("authorization"))
         record_of(request).key = key.name
         return key
-
-
-async def _head(model: ServedModel, output: str) -> ServedModel:
-    """What gives an output of the encoder API. The first time it is made, in a thread of its own."""
-    return model.given(OUTPUTS[output]) or await in_thread(lambda: model.giving(OUTPUTS[output]))
 
 
 def _described(model: ServedModel) -> dict[str, object]:

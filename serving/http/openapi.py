@@ -82,7 +82,7 @@ def _embeddings(names: list[str], dimensions: list[int], with_keys: bool) -> Sch
     answer = _object(
         {"object": {"const": "list"}, "data": {"type": "array", "items": row}, "model": STRING, "usage": usage}
     )
-    refusals = (400, 404, 413, 415, 429, 500, 503)
+    refusals = (400, 404, 408, 413, 415, 429, 500, 503)
     return _operation("Vectors of texts.", request, answer, refusals, _openai_error(), with_keys)
 
 
@@ -109,7 +109,7 @@ def _predict(names: list[str], with_keys: bool) -> Schema:
     both = _object({"pooled_output": states, "sequence_output": {"type": "array", "items": states}})
     columns = {"anyOf": [states, {"type": "array", "items": states}, both]}
     answer = {"oneOf": [_object({"predictions": {"type": "array", "items": rows}}), _object({"outputs": columns})]}
-    refusals = (400, 404, 413, 415, 429, 500, 503)
+    refusals = (400, 404, 408, 413, 415, 429, 500, 503)
     operation = _operation(
         "Outputs of the encoder, as TensorFlow Serving gives them.",
         request,
@@ -176,6 +176,7 @@ def _refusal(status: int, error: Schema) -> Schema:
         400: "The request is wrong.",
         401: "There is no API key, or a wrong one.",
         404: "There is no such model.",
+        408: "The body did not come in time.",
         413: "The body is too long.",
         415: "The body is compressed, or no JSON.",
         429: "Too much at once.",

@@ -13,23 +13,30 @@ Result = TypeVar("Result")
 # Reading JSON, and checking it, takes the event loop from others for a millisecond and more.
 LONG_BODY = 1 << 16
 
+# Who sends a body and stops halfway keeps others from room that it takes.
+BODY_SECONDS = 60.0
+
 
 async def read_body(request: Request, most: int, take: Callable[[int], None]) -> bytes:
     """The request's body. take: told of each part's bytes, as Intake asks for.
 
-    Raises ApiError for one that is compressed, and as soon as it is longer than allowed.
+    Raises ApiError for one that is compressed, as soon as it is longer than allowed, and when it takes too long.
     """
     coding = request.headers.get("content-encoding", "identity")
     if coding.strip().lower() not in ("", "identity"):
         raise ApiError(415, f"The content-encoding {cut(coding)} is not supported: send the body as it is.")
     parts: list[bytes] = []
     length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > most:
-            raise ApiError(413, f"The body of the request is longer than {most:,} bytes: send it in parts.")
-        take(len(part))
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                length += len(part)
+                if length > most:
+                    raise ApiError(413, f"The body of the request is longer than {most:,} bytes: send it in parts.")
+                take(len(part))
+                parts.append(part)
+    except TimeoutError:
+        raise ApiError(408, f"The body of the request did not come within {BODY_SECONDS:.0f} seconds.") from None
     return b"".join(parts)
 
 

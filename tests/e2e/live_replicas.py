@@ -39,6 +39,7 @@ REPLICAS = 3
 CLIENTS = 4
 KILL_SECONDS = 10.0
 READY_SECONDS = 180.0
+FINISHED_WITH_REJECTS, MOST_RUNS = 3, 10
 MANY = [" ".join(WORDS[place % len(WORDS) :][:9]) + f" {place}" for place in range(2000)]
 
 
@@ -198,9 +199,10 @@ def while_killed(live: Cluster, case: Case, seconds: float) -> None:
     choice, kills, runs = random.Random(7), 0, 0
     until = time.monotonic() + seconds
     with People(live.url, retries=1) as people:
-        status = 1
-        while status not in (0, 3):
+        status = None
+        while status != FINISHED_WITH_REJECTS:
             runs += 1
+            assert runs <= MOST_RUNS, f"{case.log}: the job does not come to its end"
             with job(live, case) as run:
                 while run.alive:
                     time.sleep(KILL_SECONDS)
@@ -208,6 +210,7 @@ def while_killed(live: Cluster, case: Case, seconds: float) -> None:
                         choice.choice(victims).kill()
                         kills += 1
                 status = run.wait()
+    assert set(people.outcomes) == {"answered"}, people.told()
     print(f"{kills} replicas killed, {runs} runs of the job, exit {status}; people: {people.told()}", flush=True)
 
 
@@ -224,6 +227,7 @@ def while_updated(live: Cluster, case: Case) -> None:
             wait_until_ready(live)
             took = time.monotonic() - started
         status = run.wait()
+    assert (status, set(people.outcomes)) == (FINISHED_WITH_REJECTS, {"answered"}), people.told()
     print(f"replaced within {took:.0f} s; the job: exit {status}; people: {people.told()}", flush=True)
     case.assert_proven(output_of(case.output))
 
@@ -235,6 +239,7 @@ def without_its_driver(live: Cluster, case: Case, model: Path) -> None:
         run.kill("driver", random.Random(0))
     with job(live, case) as run:
         status = run.wait()
+    assert status == FINISHED_WITH_REJECTS
     case.assert_whole(model)
     print(f"after its driver was killed, the job goes on: exit {status}", flush=True)
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.encoder.tokens import Tokens
-from serving import served_model
 from serving.admission import Throughput
 from serving.http.api_error import ApiError
 from serving.http.openai_api import EmbeddingRequest
@@ -95,13 +94,33 @@ def test_a_part_that_another_replica_does_not_take_comes_back():
     assert len(other.parts) == 2
 
 
-def test_a_replica_that_never_answers_costs_the_request_and_no_more(monkeypatch):
-    monkeypatch.setattr(served_model, "GRACE_SECONDS", 0.0)
+def test_what_a_replica_does_not_answer_is_encoded_here_while_there_is_time():
     other = Other(count=2)
     other.answers = False
-    with pytest.raises(ApiError, match="not answered in time") as refused:
-        embedded(model_beside(other, deadline=0.5), TEXTS)
-    assert refused.value.status == 503
+    assert embedded(model_beside(other, deadline=4), TEXTS) == [vector_of(text) for text in TEXTS]
+
+
+def test_what_is_away_counts_as_waiting_since_it_may_come_back():
+    other = Other(count=2)
+    other.answers = False
+    tokens = int(FakeEncoder.tokenize(TEXTS).lengths.sum())
+    model = model_beside(other, most_waiting=int(1.5 * tokens))
+    encoder = model.encoder
+    assert isinstance(encoder, FakeEncoder)
+    encoder.free.clear()
+
+    async def ask_twice() -> None:
+        first = asyncio.ensure_future(model.embed(EmbeddingRequest("small", TEXTS)))
+        while len(other.parts) < 2:
+            await asyncio.sleep(0)
+        with pytest.raises(ApiError) as refused:
+            await model.embed(EmbeddingRequest("small", TEXTS))
+        assert refused.value.status == 429
+        first.cancel()
+
+    asyncio.run(ask_twice())
+    encoder.free.set()
+    model.stop()
 
 
 def test_what_is_more_than_the_queue_holds_is_refused_however_many_replicas_there_are():

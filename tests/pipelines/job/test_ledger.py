@@ -8,6 +8,7 @@ import pytest
 from pipelines.corpus.plan import Unit
 from pipelines.job.ledger import (
     CLAIM_SECONDS,
+    GIVEN_UP_SECONDS,
     LATE_FACTOR,
     LATE_SECONDS,
     MOST_COPIES,
@@ -57,16 +58,26 @@ def test_what_a_lost_call_had_in_hand_its_worker_died_with(ledger):
     assert [ledger.begin(name, C).deaths for name in (FIRST.name, SECOND.name)] == [0, 1]
 
 
-def test_a_claim_ends_when_its_call_is_given_up(ledger):
+def test_a_commit_of_a_call_that_is_given_up_has_a_while_to_end(ledger, clock):
     ledger.claim(FIRST.name, A)
     ledger.given_up(A.call)
+    assert ledger.claim(FIRST.name, Holder("a", "2")) is Claim.ANOTHERS
+    clock.now = GIVEN_UP_SECONDS + 1
     assert ledger.claim(FIRST.name, Holder("a", "2")) is Claim.MINE
 
 
-def test_a_call_that_was_given_up_may_commit_and_keeps_nobody_else_from_it(ledger):
+def test_a_call_that_was_given_up_commits_nothing_more(ledger):
     ledger.given_up(A.call)
-    assert ledger.claim(FIRST.name, A) is Claim.MINE
+    assert ledger.claim(FIRST.name, A) is Claim.DONE
     assert ledger.claim(FIRST.name, Holder("b", "2")) is Claim.MINE
+
+
+def test_a_call_that_is_given_back_has_nothing_in_hand_any_more_and_died_of_nothing(ledger):
+    ledger.claim(FIRST.name, A)
+    ledger.given_back(A.call)
+    assert ledger.claim(FIRST.name, Holder("b", "2")) is Claim.MINE
+    ledger.arrive(A.worker)
+    assert ledger.begin(FIRST.name, C) == Begun(0)
 
 
 def test_nobody_died_of_what_was_given_up(ledger):

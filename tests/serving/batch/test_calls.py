@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError
-from ray.serve.exceptions import RayServeException
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.serve.exceptions import RayServeException, ReplicaUnavailableError
 
 from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError
+from pipelines.job import ledger
 from pipelines.job.ledger import Claim, Holder, UnitLedger
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
@@ -115,6 +116,7 @@ def test_calls_that_come_back_while_units_are_unfinished_are_sent_again_and_know
 
 
 def test_a_call_without_an_answer_is_given_up_with_its_application_and_keeps_nobody_from_its_units(monkeypatch):
+    monkeypatch.setattr(ledger, "GIVEN_UP_SECONDS", -1.0)
     claims = {}
 
     def answer(call: Call) -> bool | None:
@@ -178,3 +180,23 @@ def test_deaths_of_replicas_that_only_helped_end_no_job(monkeypatch):
     monkeypatch.setattr(calls, "MOST_LOSSES", 3)
     application = Application(monkeypatch, answer)
     application.do(RUN)
+
+
+def test_an_application_that_has_no_such_method_any_more_ends_the_job(monkeypatch):
+    def answer(call: Call) -> bool | None:
+        cause = RayServeException("Tried to call a method 'do_batch_work' that does not exist")
+        raise RayTaskError("do_batch_work", "", cause).as_instanceof_cause()
+
+    with pytest.raises(EncorpusError, match="its replica failed at a task: RayServeException"):
+        Application(monkeypatch, answer).do(RUN)
+
+
+def test_a_call_that_a_replica_has_no_room_for_is_sent_again(monkeypatch):
+    def answer(call: Call) -> bool | None:
+        if len(application.sent) == 1:
+            raise RayTaskError("do_batch_work", "", ReplicaUnavailableError("stopping")).as_instanceof_cause()
+        return True
+
+    application = Application(monkeypatch, answer)
+    application.do(RUN)
+    assert [call.task for call in application.sent if call.task.file is not None] == [RUN, RUN]
