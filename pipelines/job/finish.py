@@ -8,13 +8,15 @@ DELETIONS_AT_ONCE = 32
 
 
 def finish(prepared: Prepared) -> Manifest:
-    """Writes the manifest, unless there is one of this plan, and removes what is left of retired files.
+    """Writes the manifest, unless there is one of this plan; removes what is left of retired files, and of workers that
+    were killed while they wrote.
 
     Raises EncorpusError when units are missing after all, or another run has changed the plan or job.json.
     """
     output, manifest = prepared.output, prepared.manifest
     if manifest is None:
         manifest = write_manifest(output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint)
+        output.sweep()
     if prepared.retired or prepared.manifest is None:
         _remove_retired(prepared)
     return manifest

@@ -148,7 +148,7 @@ def _clean(found: Found, plan: Plan, before: Plan | None) -> None:
     for its readers, as long as there are shards that it may list.
     """
     output = found.output
-    output.storage.sweep(output.uri, output.state_uri, output.rejects_folder)
+    output.sweep()
     if not found.shards:
         output.storage.delete(output.manifest_uri)
     known = before.files if before else ()

@@ -72,6 +72,10 @@ class Output:
         """The units whose shards are there, by one listing."""
         return self.listing().units
 
+    def sweep(self) -> None:
+        """Removes what writers left half-written that are no more."""
+        self.storage.sweep(self.uri, self.state_uri, self.rejects_folder)
+
     def rejected(self) -> frozenset[Unit]:
         """The units that have a rejects file, by one listing; some of them may not be committed."""
         return _sorted_out(self.storage.names(self.rejects_folder)).units

@@ -1,5 +1,6 @@
 """A whole job on Ray: every row of a corpus comes out once, and a rerun does only what is missing."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import EncorpusError
 from pipelines.job.embed import Job, embed
+from pipelines.local_files import _host
 from pipelines.output.layout import Output
 from pipelines.output.vectors import vectors_of
 from pipelines.output.verify import verify
@@ -54,6 +56,18 @@ def finished(corpus, tiny_model, tmp_path_factory):
 
 def test_every_row_of_every_format_gets_its_vector(finished, corpus, encoder):
     assert_embedded(finished[0], corpus[1], encoder)
+
+
+def test_what_a_worker_left_that_was_killed_while_it_wrote_is_gone_at_the_end(corpus, tiny_model, tmp_path):
+    left = tmp_path / "out" / f".part-000000-000000.parquet.{_host()}.{dead_process()}.ab12.tmp"
+    embed(job_of(corpus[0], tmp_path / "out", tiny_model), on_progress=lambda snapshot: left.touch())
+    assert not left.exists()
+
+
+def dead_process() -> int:
+    """The id of a process that is no more."""
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
 
 
 def test_the_output_is_proven_against_its_input(finished):
