@@ -22,7 +22,7 @@ def haproxy_environment(folder: Path) -> dict[str, str]:
     folder: is there, with a path short enough for a socket. Raises OSError where no HAProxy runs here.
     """
     _require_haproxy()
-    stats_port, metrics_port = _free_ports(2)
+    stats_port, metrics_port, fallback_port, grpc_port = _free_ports(4)
     return {
         SWITCH: "1",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
@@ -32,6 +32,9 @@ def haproxy_environment(folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
+        # Where requests go while no replica is ready: to another application's, if that has the same port.
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(grpc_port),
         "RAY_SERVE_HAPROXY_NBTHREAD": "2",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_SECONDS),
         # An embedding asked for twice is the same: what one replica did not answer, another one may.
