@@ -3,6 +3,7 @@
 Ray decides so by environment variables, in all its processes; they are set before it starts.
 """
 
+import random
 import socket
 import subprocess
 from contextlib import ExitStack
@@ -15,6 +16,10 @@ DRAIN_SECONDS = 3
 
 ANSWER_SECONDS = 10
 
+# For the replicas of a machine, and those that come in their place.
+BLOCK_PORTS = 200
+BLOCKS = range(10_000, 30_000, BLOCK_PORTS)
+
 
 def haproxy_environment(folder: Path) -> dict[str, str]:
     """Variables for a HAProxy that keeps its files in a folder of its own, so that several run beside each other.
@@ -23,6 +28,7 @@ def haproxy_environment(folder: Path) -> dict[str, str]:
     """
     _require_haproxy()
     stats_port, metrics_port, fallback_port, grpc_port = _free_ports(4)
+    first_port = _free_block()
     return {
         SWITCH: "1",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
@@ -32,7 +38,10 @@ def haproxy_environment(folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
-        # Where requests go while no replica is ready: to another application's, if that has the same port.
+        # Where requests go while no replica is ready, and where replicas are looked for: at the ports of another server
+        # that one would answer.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first_port),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first_port + BLOCK_PORTS - 1),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback_port),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(grpc_port),
         "RAY_SERVE_HAPROXY_NBTHREAD": "2",
@@ -51,6 +60,21 @@ def _require_haproxy() -> None:
         subprocess.run([get_haproxy_binary(), "-v"], check=True, capture_output=True, timeout=ANSWER_SECONDS)
     except subprocess.SubprocessError as error:
         raise OSError(f"it does not run: {error}") from None
+
+
+def _free_block() -> int:
+    """The first of BLOCK_PORTS ports that are free, below those that the system deals out by itself."""
+    blocks = list(BLOCKS)
+    random.shuffle(blocks)
+    for first in blocks:
+        try:
+            with ExitStack() as open_:
+                for port in range(first, first + BLOCK_PORTS):
+                    open_.enter_context(socket.create_server(("127.0.0.1", port)))
+        except OSError:
+            continue
+        return first
+    raise OSError(f"no {BLOCK_PORTS} ports in a row are free")
 
 
 def _free_ports(number: int) -> list[int]:

@@ -8,7 +8,7 @@ from serving.ingress import haproxy_environment
 def test_two_on_one_machine_share_no_file_and_no_port(tmp_path):
     one, other = (haproxy_environment(tmp_path / name) for name in ("one", "other"))
     apart = [name for name in one if "PORT" in name or name.endswith(("_LOC", "_PATH", "_BASE", "_FILE"))]
-    assert len(apart) == 9
+    assert len(apart) == 11
     assert all(one[name] != other[name] for name in apart)
 
 
