@@ -84,7 +84,11 @@ def require_application(application: str) -> None:
         told = f"Ray Serve does not answer ({type(error).__name__}: {first_line(error)}); run the same command again"
         raise EncorpusError(f"--through {application}: {told}") from error
     if application not in names:
-        there = f"there are {', '.join(names)}" if names else "none runs there; start one with `encorpus serve`"
+        there = (
+            f"there are {', '.join(names)}"
+            if names
+            else "none runs there; start one with `encorpus serve`, or name another cluster with --address"
+        )
         raise UsageError(f"--through {application}: no such Ray Serve application on this cluster; {there}")
 
 
