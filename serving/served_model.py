@@ -142,7 +142,7 @@ class ServedModel:
             model.lanes.stop()
 
     def _all(self) -> "set[ServedModel]":
-        return {self, *list(self._outputs.values())}
+        return {self, *self._outputs.values()}
 
     async def embed(self, request: EmbeddingRequest, charge: Charge = lambda tokens: None) -> Embedded:
         """The vectors of a request's inputs. Cancelling it takes its rows out of the queue.

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,8 +25,7 @@ class Tokens:
     def part(self, rows: np.ndarray) -> "Tokens":
         """The tokens of some of the texts. rows: their indexes, int [m]."""
         distinct, row = np.unique(self.row[rows], return_inverse=True)
-        arrays = (self.word_ids, self.mask, self.type_ids, self.lengths, self.truncated)
-        return Tokens(*(array[distinct] for array in arrays), row=row)
+        return replace(self.of_rows(distinct), row=row)
 
     def of_rows(self, rows: np.ndarray) -> "Tokens":
         """The tokens of some of the distinct texts, each of them once. rows: int [m], of the u."""
