@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import ray
 from ray import serve
 from ray.serve import Application
 from ray.serve.api import RunTarget
@@ -56,7 +57,13 @@ def listen(host: str, port: int) -> str:
     serve.start(http_options={"host": host, "port": port})
     client = _get_global_client()
     assert client, "it raises where none runs"
-    return f"http://{client.http_config.host}:{client.http_config.port}"
+    host = client.http_config.host
+    return f"http://[{host}]:{client.http_config.port}" if ":" in host else f"http://{host}:{client.http_config.port}"
+
+
+def ray_address() -> str:
+    """Where others reach the connected Ray, in the form of `--address`."""
+    return ray.get_runtime_context().gcs_address
 
 
 def start(application: Application, name: str) -> None:

@@ -41,23 +41,28 @@ def _serve(serving: Serving, arguments: argparse.Namespace, console: Console) ->
     began, url = time.monotonic(), listen(arguments.host, arguments.port)
     try:
         start(application(serving, size), arguments.name)
-        _tell(serving, arguments.name, url, began, console)
+        _tell(serving, arguments, url, began, console)
     except KeyboardInterrupt:
         console.note("ending: what was accepted is answered, and nothing more is accepted")
     finally:
         stop(arguments.name, everything=not arguments.address)
 
 
-def _tell(serving: Serving, name: str, url: str, began: float, console: Console) -> None:
+def _tell(serving: Serving, arguments: argparse.Namespace, url: str, began: float, console: Console) -> None:
     """Says what becomes of the application, without an end."""
-    from serving.running import require_answer, states
+    from serving.running import ray_address, require_answer, states
 
     ready = False
-    for state in states(name):
+    for state in states(arguments.name):
         replicas = f"{count(state.running, 'replica')} ready, {state.starting} starting"
         if state.ready and not ready:
-            require_answer(f"{url}/health")
-            console.print(f"{url} answers for {', '.join(serving.models)}, {_who_may_ask(serving)}")
+            where = ""
+            if arguments.address:
+                where = " on each node with a replica"  # which this machine need not be
+            else:
+                require_answer(f"{url}/health")
+            console.print(f"{url} answers{where} for {', '.join(serving.models)}, {_who_may_ask(serving)}")
+            console.print(f"a job goes by its replicas with --through {arguments.name} --address {ray_address()}")
             replicas += f", after {time.monotonic() - began:.0f} s"
             ready = True
         console.note(replicas if state.trouble is None else f"{replicas}: {state.trouble}")

@@ -51,6 +51,7 @@ def test_it_answers_until_it_is_told_to_end_and_then_ends_what_it_has_taken(tiny
     port = free_port()
     with serving(tiny_model, port) as (process, said):
         assert f"http://127.0.0.1:{port} answers for tiny, without keys\n" in said
+        assert re.search(r"^a job goes by its replicas with --through encorpus --address \S+:\d+$", "".join(said), re.M)
         client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="-", max_retries=0)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=30) as answer:
             assert [model["id"] for model in json.load(answer)["data"]] == ["tiny"]
