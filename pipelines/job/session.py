@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from pipelines.errors import EncorpusError, UsageError, first_line
 
@@ -16,6 +17,8 @@ from pipelines.errors import EncorpusError, UsageError, first_line
 OBJECT_STORE_BYTES = 200 << 20
 
 ANSWER_SECONDS = 10
+
+TOKEN_ADVICE = "if it has one, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file of the token"
 
 
 @contextmanager
@@ -33,6 +36,7 @@ def ray_session(address: str | None, cpus: int) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     if address:
         _require_answer(address)
+        _show_token_to_this_machine(address)
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         if address:
@@ -43,7 +47,8 @@ def ray_session(address: str | None, cpus: int) -> Iterator[None]:
         if address == "auto":
             raise UsageError("no Ray runs on this machine; name the cluster's with --address HOST:PORT") from None
         if address:
-            raise UsageError(f"--address {address}: no Ray cluster answers there ({first_line(error)})") from None
+            reason = f"no Ray cluster answers there, or not without its token ({first_line(error)})"
+            raise UsageError(f"--address {address}: {reason}; {TOKEN_ADVICE}") from None
         raise EncorpusError(f"Ray does not start on this machine: {first_line(error)}") from error
     if threading.current_thread() is threading.main_thread():
         # Ray puts a handler of its own in the place of the caller's.
@@ -56,13 +61,30 @@ def ray_session(address: str | None, cpus: int) -> Iterator[None]:
 
 def _require_answer(address: str) -> None:
     """Ray itself would try for many minutes to reach a cluster that is not there, without a word."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, port = _host_and_port(address)
     if not host:
         return  # "auto" and the like, which Ray looks up on this machine
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
     except (OSError, ValueError, OverflowError) as error:
         raise UsageError(f"--address {address}: no Ray cluster answers there ({first_line(error)})") from None
+
+
+def _show_token_to_this_machine(address: str) -> None:
+    """Ray shows the token that lies ready here to what it finds by itself, and to no address unless it is told to."""
+    host, _ = _host_and_port(address)
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as one:
+            one.bind(place)
+    except OSError:
+        return  # another machine's
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    return host.strip("[]"), port
 
 
 def nodes_with(resource: str) -> list[float]:
