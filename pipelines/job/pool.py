@@ -18,10 +18,10 @@ from ray.data.block import BlockMetadata
 from pipelines.job.follow import follow
 from pipelines.job.ledger import LATE_SECONDS, RemoteLedger
 from pipelines.job.pool_size import PoolSize
+from pipelines.job.pool_worker import PoolWorker
 from pipelines.job.record import Record
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
-from pipelines.job.worker import EmbedWorker
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _dataset(
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
     with DataContext.current(_context(executor)):
         return ray.data.read_datasource(TaskSource(sent), override_num_blocks=len(sent), **resources).map_batches(
-            EmbedWorker,
+            PoolWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
             batch_size=None,
             batch_format="pyarrow",

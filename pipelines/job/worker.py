@@ -6,7 +6,6 @@ encoded the other is read and tokenised, or written. A worker never raises for a
 
 import itertools
 import logging
-import math
 import os
 import socket
 import threading
@@ -17,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-import pyarrow as pa
-
 from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_digest, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
@@ -28,7 +25,7 @@ from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
 from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record
-from pipelines.job.tasks import Task, tasks_of
+from pipelines.job.tasks import Task
 from pipelines.job.turns import Turns
 from pipelines.job.work_order import WorkOrder
 from pipelines.local_files import FileEntry
@@ -69,29 +66,24 @@ class EmbedWorker:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
             self._broken = Record("", outcome, _told(error))
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Does the table's tasks, tells the ledger what comes of them, and gives the table back."""
-        for task in tasks_of(table):
-            self.do(task)
-        return table
-
-    def do(self, task: Task, call: str | None = None, seconds: float = math.inf, idle: float = 0.0) -> bool:
+    def do(
+        self, task: Task, call: str | None = None, over: Callable[[], bool] = lambda: False, idle: float = 0.0
+    ) -> bool:
         """Does a task, and tells the ledger what comes of it. False if something of it is left, its time being over.
 
-        call: what whoever sent it calls this. seconds: after which no other unit is begun, but of a streamed file,
+        call: what whoever sent it calls this. over: whether no other unit is to be begun, but of a streamed file,
         which would have to be read again from its beginning; a run's first unit is. idle: seconds for which its sender
         has had nothing but late units to send. When a worker dies, its tasks are repeated from their beginning.
         """
-        until = time.monotonic() + seconds
         self._call.name = call or self._call.name
         if self._broken:
             self._ledger.tell(self._broken)
             return True
         if task.file is None:
-            return self._do_late_units(until, idle)
+            return self._do_late_units(over, idle)
         file = self._plan.files[task.file]
         if not file.streamed:
-            return self._run(file, task.slices, until=until)
+            return self._run(file, task.slices, over)
         self._stream(file, task)
         return True
 
@@ -113,11 +105,11 @@ class EmbedWorker:
         self._plan_seen = seen
         return plan_from_bytes(data)
 
-    def _run(self, file: CorpusFile, slices: Sequence[int], copy: Copy | None = None, until: float = math.inf) -> bool:
+    def _run(self, file: CorpusFile, slices: Sequence[int], over: Callable[[], bool], copy: Copy | None = None) -> bool:
         """Units of a file that is cut, one after the other. False if its time is up before the last."""
         with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
             for place, number in enumerate(slices):
-                if place and time.monotonic() >= until:
+                if place and over():
                     return False
                 self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy)
         return True
@@ -150,17 +142,17 @@ class EmbedWorker:
             self._attempt(read[0].unit, read.pop, watch)
         self._ledger.tell(Record(task.name, Outcome.ENDED))
 
-    def _do_late_units(self, until: float, idle: float) -> bool:
+    def _do_late_units(self, over: Callable[[], bool], idle: float) -> bool:
         """What other workers are late with, as long as there may be any. False if its time is up before."""
         idle_since = time.monotonic() - idle
         while self._ledger.unfinished():
-            if time.monotonic() >= until:
+            if over():
                 return False
             copy = self._ledger.late(self._holder, time.monotonic() - idle_since)
             if copy is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), copy)
+            self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), over, copy)
             idle_since = time.monotonic()
         return True
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -52,10 +53,10 @@ class BatchWork:
     def do(self, call: Call) -> bool:
         """Does a call's task, and tells the job's ledger what comes of it. False if its time, the replica or the job
         ended before it did."""
-        seconds = IDLE_SECONDS if call.task.file is None else RUN_SECONDS
+        until = time.monotonic() + (IDLE_SECONDS if call.task.file is None else RUN_SECONDS)
         try:
             with self._worker(call) as worker:
-                return worker.do(call.task, call.name, seconds, call.idle)
+                return worker.do(call.task, call.name, lambda: time.monotonic() >= until, call.idle)
         except ReplicaStops:
             return False
         except RayActorError as error:

@@ -16,7 +16,7 @@ from pipelines.job import worker as worker_module
 from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, Holder, UnitLedger
 from pipelines.job.prepare import prepare
 from pipelines.job.record import Outcome, Record
-from pipelines.job.tasks import Task, task_table
+from pipelines.job.tasks import Task
 from pipelines.job.worker import EmbedWorker
 from tests.pipelines.job.faults import FullDisk
 from tests.pipelines.job.jobs import job_of, json_lines, order_of, shards_of, texts_of, write_parquet
@@ -33,7 +33,7 @@ def prepared(tiny_model, tmp_path):
 def records(worker: EmbedWorker, *tasks: Task):
     """What the worker tells the ledger of units."""
     for task in tasks:
-        worker(task_table(task))
+        worker.do(task)
     return [record for record in ledger_of(worker).take() if record.outcome is not Outcome.ENDED]
 
 
@@ -188,19 +188,19 @@ def test_a_worker_without_work_does_what_is_late_elsewhere_or_waits_there(prepar
 
 def test_a_run_whose_time_is_up_ends_after_the_unit_at_hand(prepared):
     worker = worker_of(prepared)
-    assert not worker.do(Task(0, (0, 1)), seconds=0)
+    assert not worker.do(Task(0, (0, 1)), over=lambda: True)
     assert [record.unit for record in ledger_of(worker).take()] == ["part-000000-000000"]
 
 
 @pytest.mark.parametrize("task", [Task(0, (1,)), Task(1)], ids=["last unit", "stripe"])
 def test_what_would_leave_nothing_or_be_read_again_is_done_to_its_end(prepared, task):
     worker = worker_of(prepared)
-    assert worker.do(task, seconds=0)
+    assert worker.do(task, over=lambda: True)
 
 
 def test_a_worker_without_work_waits_no_longer_than_its_time(prepared):
     ledger = UnitLedger([Unit(0, 0)])
-    assert not worker_of(prepared, ledger).do(Task(None), seconds=0)
+    assert not worker_of(prepared, ledger).do(Task(None), over=lambda: True)
     assert ledger.unfinished()
 
 
@@ -249,12 +249,12 @@ def test_a_worker_whose_copy_fails_leaves_the_word_to_the_others_unless_the_job_
     ledger = UnitLedger([Unit(0, 0)])
     worker = worker_of(prepared, ledger)
     (tmp_path / "out" / "part-000000-000000.parquet").mkdir()
-    worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=False))
+    worker._run(worker._plan.files[0], (0,), lambda: False, Copy(Unit(0, 0), last=False))
     assert ledger.take() == []
-    worker._run(worker._plan.files[0], (0,), Copy(Unit(0, 0), last=True))
+    worker._run(worker._plan.files[0], (0,), lambda: False, Copy(Unit(0, 0), last=True))
     assert [record.outcome for record in ledger.take()] == [Outcome.FAILED]
     worker = worker_of(prepared, ledger, storage=FullDisk())
-    worker._run(worker._plan.files[0], (1,), Copy(Unit(0, 1), last=False))
+    worker._run(worker._plan.files[0], (1,), lambda: False, Copy(Unit(0, 1), last=False))
     assert [record.outcome for record in ledger.take()] == [Outcome.FATAL]
 
 

@@ -1,0 +1,93 @@
+"""The worker of a pool. From a node that is to go soon, as a spot machine after a notice, it leaves between two units.
+
+Ray Data sends no more tasks to workers on draining nodes, but what they have been sent they would do until the node is
+gone. A worker that ends itself is started again on another node, where its tasks go on after what is done.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import ray
+import ray._private.state
+
+from pipelines.job.ledger import Ledger
+from pipelines.job.tasks import tasks_of
+from pipelines.job.work_order import WorkOrder
+from pipelines.job.worker import EmbedWorker
+
+log = logging.getLogger(__name__)
+
+# A spot machine has two minutes after its notice, or half of one.
+ASK_SECONDS = 2.0
+
+
+class PoolWorker:
+    """Ray calls it with tables of tasks, some at a time in as many threads."""
+
+    def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
+        self._notice = Notice()
+        self._leaving = Leaving()
+        self._worker = EmbedWorker(order, ledger)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Does the table's tasks, tells the ledger what comes of them, and gives the table back. Never comes back from
+        a node that has been given notice."""
+        with self._leaving.call():
+            for task in tasks_of(table):
+                if self._notice.given() or not self._worker.do(task, over=self._notice.given):
+                    self._leaving.leave()
+        return table
+
+
+class Notice:
+    """Whether this process's node is draining, which Ray is asked once in a while."""
+
+    def __init__(self) -> None:
+        self._node = ray.get_runtime_context().get_node_id()
+        self._asked = -ASK_SECONDS
+        self._given = False
+        self._asking = threading.Lock()
+
+    def given(self) -> bool:
+        """Whether it was, when Ray was last asked."""
+        with self._asking:
+            if not self._given and time.monotonic() - self._asked >= ASK_SECONDS:
+                self._given = self._node in ray._private.state.state.get_draining_nodes()
+                self._asked = time.monotonic()
+            return self._given
+
+
+class Leaving:
+    """Ends the process as soon as none of its calls has anything in hand."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Lock()
+        self._busy = 0
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """A call that may have something in hand."""
+        with self._changed:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+
+    def leave(self) -> None:
+        """For a call that has nothing in hand any more. The last one of them ends the process."""
+        with self._changed:
+            self._busy -= 1
+            last = not self._busy
+        if last:
+            log.warning("this node is draining: the worker leaves it")
+            # Whatever else ends an actor, Ray takes for its wish not to be started again.
+            os.kill(os.getpid(), signal.SIGKILL)
+        threading.Event().wait()
