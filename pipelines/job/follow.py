@@ -66,4 +66,5 @@ def follow(
 
 
 def _beside_the_driver() -> NodeAffinitySchedulingStrategy:
-    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    # A soft wish is none to Ray where the driver's node is a head without CPUs.
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

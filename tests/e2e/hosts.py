@@ -87,8 +87,9 @@ class Host:
         deadline = time.monotonic() + GIVE_UP_SECONDS
         code = f"import socket; socket.create_connection(('{self.address}', {port}), 1)"
         while self.run(sys.executable, "-c", code).returncode:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"nothing listens at {self.address}:{port}: {(self.folder / 'ray.log').read_text()}")
+            if time.monotonic() > deadline or any(process.poll() is not None for process in self.started):
+                logs = "".join(path.read_text(errors="replace") for path in self.folder.glob("*log"))
+                raise RuntimeError(f"nothing listens at {self.address}:{port}: {logs}")
 
     def processes(self) -> list[int]:
         """The ids of all that run there."""
