@@ -158,10 +158,10 @@ def _one_line_errors(url: str) -> Iterator[None]:
         raise UsageError(f"{url} asks for a token; set {TOKEN_ADVICE}") from None
     except (requests.exceptions.JSONDecodeError, KeyError):
         raise UnreachableError(f"{url}: what answers there is not Ray's Jobs API") from None
-    except ConnectionError:  # Ray's, which says no more
-        raise UnreachableError(f"{url}: no Ray cluster answers there") from None
     except requests.exceptions.Timeout:
         raise UnreachableError(f"{url}: no answer in time") from None
+    except (ConnectionError, requests.exceptions.ConnectionError, aiohttp.ClientConnectionError):
+        raise UnreachableError(f"{url}: no Ray cluster answers there") from None
     except (aiohttp.ClientError, OSError) as error:
         raise UnreachableError(f"{url}: no Ray cluster answers there ({first_line(error)[:120]})") from None
     except RuntimeError as error:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from cluster.option_types import storage_pair, workers
@@ -40,10 +41,11 @@ def _words(action: argparse.Action, value: Any) -> Iterator[str]:
 
 
 def _pair_text(key: str, value: Any) -> str:
-    text = f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-    if storage_pair(text) != (key, value):
-        raise UsageError(
-            f"--storage-option {key}: this value cannot travel with a job; a text, true, false or a table can, "
-            f"or set FSSPEC_<PROTOCOL>_{key.upper()} in the environment of the cluster's nodes"
-        )
-    return text
+    text = f"{key}={value if isinstance(value, str) else json.dumps(value, default=str)}"
+    with suppress(argparse.ArgumentTypeError):
+        if storage_pair(text) == (key, value):
+            return text
+    raise UsageError(
+        f"--storage-option {key}: this value cannot travel with a job; a text, true, false or a table can, "
+        f"or set FSSPEC_<PROTOCOL>_{key.upper()} in the environment of the cluster's nodes"
+    )

@@ -57,4 +57,8 @@ def _opens(text: str) -> bool:
         return False
     if not parts.scheme:
         return False
-    return parts.password is not None or any(_named_secret(name, value) for name, value in parse_qsl(parts.query))
+    # In abfs://container@account the first part is no user.
+    user = parts.scheme in ("http", "https") and parts.username is not None
+    return (
+        user or parts.password is not None or any(_named_secret(name, value) for name, value in parse_qsl(parts.query))
+    )
