@@ -18,7 +18,7 @@ def answering(status, body):
     """The URL of a server that gives this answer to anything."""
 
     class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -40,7 +40,10 @@ def test_another_server_is_not_taken_for_ray(status, body):
 
 
 def test_a_gateway_without_a_cluster_behind_it():
-    with answering(502, b"") as url, pytest.raises(UnreachableError, match="no Ray cluster answers there .502 Server"):
+    with (
+        answering(502, b"") as url,
+        pytest.raises(UnreachableError, match=r"no Ray cluster answers there \(502 Server"),
+    ):
         Cluster(url)
 
 

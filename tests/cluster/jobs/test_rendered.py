@@ -4,7 +4,7 @@ import argparse
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.arguments import parse, parser_of
@@ -79,6 +79,7 @@ def again(arguments: argparse.Namespace):
     return values(parse(["embed", *rendered(arguments, parser_of("embed"))]))
 
 
+@settings(deadline=None)
 @given(given_options, inputs)
 def test_rendered_options_mean_the_same(options, places):
     arguments = parse(["embed", *options, "--", *places])
