@@ -14,7 +14,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     cluster = Cluster(arguments.cluster)
     job = last_job(arguments.output, cluster)
     if arguments.follow:
-        return watched(cluster, job, arguments, console)
+        return watched(cluster, job.id, arguments, console)
     for line in JobLog(job).all_lines(cluster.log(job.id)):
         console.print(line)
     return 0

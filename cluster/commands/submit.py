@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     An interruption ends the watching alone, with status 130.
     """
-    entrypoint = _entrypoint(arguments, console)
+    command = entrypoint(arguments, console)
     cluster = Cluster(arguments.cluster)
     cluster.require_ray()
     job_id = _free_id(cluster, arguments)
     try:
-        _submit(cluster, job_id, entrypoint, arguments)
+        _submit(cluster, job_id, command, arguments)
     except KeyboardInterrupt:
         console.note("encorpus submit: interrupted; the job may have been accepted")
         tell_commands(arguments, cluster.url, console)
@@ -54,10 +54,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         tell_commands(arguments, cluster.url, console)
         return ACCEPTED
     console.note(f"job {job_id}, accepted by {cluster.url}; Ctrl-C ends the watching, not the job")
-    return watched(cluster, cluster.job(job_id), arguments, console)
+    return watched(cluster, job_id, arguments, console)
 
 
-def _entrypoint(arguments: argparse.Namespace, console: Console) -> str:
+def entrypoint(arguments: argparse.Namespace, console: Console) -> str:
     """The job's command line. Raises UsageError for what cannot run there, or should not stand there."""
     arguments.address = "auto"  # the cluster that the job runs on
     job = job_of(arguments)
@@ -66,6 +66,7 @@ def _entrypoint(arguments: argparse.Namespace, console: Console) -> str:
     require_no_secrets(job.storage.options, places)
     if paths:
         console.note(f"taken as paths that all nodes of the cluster share: {', '.join(paths)}")
+    arguments.storage_option = list(job.storage.options.items())  # without those that others replace
     words = rendered(arguments, parser_of("embed"))
     return f"exec {shlex.join([*(INSTALLED if arguments.installed else SENT), 'embed', *words])}"
 
@@ -84,14 +85,14 @@ def _taken(arguments: argparse.Namespace, url: str, how: str) -> UsageError:
     return UsageError(f"{arguments.output} has a job already: {how}; wait for it (`{follow}`) or end it (`{cancel}`)")
 
 
-def _submit(cluster: Cluster, job_id: str, entrypoint: str, arguments: argparse.Namespace) -> None:
+def _submit(cluster: Cluster, job_id: str, command: str, arguments: argparse.Namespace) -> None:
     metadata = {OUTPUT_KEY: canonical(arguments.output), VERSION_KEY: encorpus_version()}
     environment: dict[str, Any] = {"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}}
     with ExitStack() as sent:
         if not arguments.installed:
             environment["working_dir"] = str(sent.enter_context(shipped_code()))
         try:
-            cluster.submit(job_id, entrypoint, environment, metadata)
+            cluster.submit(job_id, command, environment, metadata)
         except ClusterError as error:
             if "already exists" in str(error):  # somebody else was as quick
                 raise _taken(arguments, cluster.url, f"{job_id}, accepted this moment") from None

@@ -4,23 +4,23 @@ import argparse
 import time
 
 from cluster.console import Console
-from cluster.jobs.client import Cluster, ClusterJob
+from cluster.jobs.client import Cluster, ClusterError, UnreachableError
 from cluster.jobs.following import ConnectionLostError, follow
 from cluster.jobs.jobs_of_output import FAILED, INTERRUPTED, exit_status_of, state_told
 from pipelines.output_command import output_command
 
 
-def watched(cluster: Cluster, job: ClusterJob, arguments: argparse.Namespace, console: Console) -> int:
+def watched(cluster: Cluster, job_id: str, arguments: argparse.Namespace, console: Console) -> int:
     """Prints the job's lines, and gives its exit status: 130 where the watching was interrupted, 1 where the cluster
     was not to be reached again."""
     command = f"encorpus {arguments.command}"
     try:
-        job = follow(cluster, job, console)
+        job = follow(cluster, cluster.job(job_id), console)
     except KeyboardInterrupt:
         console.note(f"{command}: interrupted; the job goes on")
         tell_commands(arguments, cluster.url, console)
         return INTERRUPTED
-    except ConnectionLostError as error:
+    except (ConnectionLostError, UnreachableError, ClusterError) as error:
         console.note(f"{command}: {error}")
         tell_commands(arguments, cluster.url, console)
         return FAILED

@@ -1,7 +1,12 @@
 """`encorpus submit` refuses in one line what cannot run on a cluster, before it asks the cluster."""
 
+import sys
+
 import pytest
 
+from cluster.arguments import parse
+from cluster.commands.submit import entrypoint
+from cluster.console import Console
 from tests.cluster.command_line import encorpus
 
 NOBODY = ("--cluster", "http://127.0.0.1:1")
@@ -34,6 +39,13 @@ def test_one_line_says_what_is_wrong(words, told):
 def test_paths_are_told_before_anything_is_sent():
     told = encorpus(*JOB, "--preprocessor", "/models/p").err
     assert told.startswith("taken as paths that all nodes of the cluster share: /models/p\n")
+
+
+def test_a_secret_that_another_value_replaces_is_not_sent(tmp_path):
+    config = tmp_path / "job.toml"
+    config.write_text('[storage-option]\nsecret = "hunter2"\n')
+    words = parse([*JOB, "--config", str(config), "--storage-option", "secret="])
+    assert "hunter2" not in entrypoint(words, Console(sys.stdout, sys.stderr, tmp_path))
 
 
 def test_a_file_for_embed_serves_submit(tmp_path):
