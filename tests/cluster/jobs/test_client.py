@@ -1,9 +1,6 @@
 """Where the Jobs API should answer there may be anything: one line says what."""
 
 import socket
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from packaging.requirements import Requirement
@@ -11,26 +8,7 @@ from packaging.requirements import Requirement
 from cluster.jobs import client
 from cluster.jobs.client import Cluster, UnreachableError
 from pipelines.errors import UsageError
-
-
-@contextmanager
-def answering(status, body):
-    """The URL of a server that gives this answer to anything."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format, *args):  # noqa: A002
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+from tests.cluster.jobs.other_servers import answering
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b"no"), (200, b"<html>"), (200, b"{}")])
