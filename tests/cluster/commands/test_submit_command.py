@@ -188,7 +188,7 @@ def test_cancelling_again_changes_nothing(cancelled):
 def test_submitting_it_again_does_the_rest(cancelled):
     assert cancelled.again.status == 0
     assert 0 < cancelled.committed < UNITS
-    told = f"; {cancelled.committed} units committed, {UNITS - cancelled.committed} units to do"
+    told = f"; {cancelled.committed:,} units committed, {UNITS - cancelled.committed:,} units to do"
     assert cancelled.again.out.splitlines()[0].endswith(told)
     assert encorpus("verify", cancelled.output, "--input").status == 0
 
