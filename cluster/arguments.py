@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from cluster.config_file import defaults_of, read_config
 from cluster.encoder_arguments import encoder_options, storage_option
 from cluster.option_types import (
+    cluster_url,
     column_names,
     count,
     count_from_0,
@@ -57,6 +58,11 @@ def parse_mapping(command: str, given: Mapping[str, object], where: str) -> argp
     return parser.parse_args([command])
 
 
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """What reads a command's options."""
+    return _parsers()[1][command]
+
+
 def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
     parser = _Parser(
         prog="encorpus",
@@ -76,17 +82,24 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         "check": sub.add_parser(
             "check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"
         ),
+        "submit": sub.add_parser("submit", help="run embed as a job of a Ray cluster, from any machine"),
+        "logs": sub.add_parser("logs", help="what the last job for an output has said on its cluster"),
+        "cancel": sub.add_parser("cancel", help="end the job for an output on its cluster; what is committed stays"),
         "serve": sub.add_parser("serve", help="answer requests over HTTP, and encode for `embed --through`"),
         "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
     }
     _embed_options(commands["embed"])
     _plan_options(commands["plan"])
     _output_options(commands["status"])
+    _cluster_option(commands["status"], "also tell of the last job for OUTPUT there: URL of its Jobs API")
     _verify_options(commands["verify"])
     _retry_options(commands["retry"])
     _search_options(commands["search"])
     _package_options(commands["package"])
     _check_options(commands["check"])
+    _submit_options(commands["submit"])
+    _logs_options(commands["logs"])
+    _job_of_output_options(commands["cancel"])
     serve_options(commands["serve"])
     commands["demo"].add_argument(
         "folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)"
@@ -96,10 +109,15 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
 
 def _embed_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Embeds a corpus into OUTPUT. Run the same command again to resume, or to add new files."
+    _address_option(_job_options(parser))
+
+
+def _job_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What a job is, wherever it runs; the group about its workers."""
     _corpus_options(parser)
     parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
     _vector_options(parser)
-    _pool_options(parser)
+    pool = _pool_options(parser)
     parser.add_argument(
         "--update",
         action=argparse.BooleanOptionalAction,
@@ -115,9 +133,10 @@ def _embed_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=count, metavar="N", help="stop after about N rows; run again to go on")
     parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
+    return pool
 
 
-def _pool_options(parser: argparse.ArgumentParser) -> None:
+def _pool_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     pool = parser.add_argument_group("workers")
     pool.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core, or one a GPU")
     pool.add_argument(
@@ -128,11 +147,48 @@ def _pool_options(parser: argparse.ArgumentParser) -> None:
         metavar="APP",
         help="no workers, but the replicas of the `encorpus serve` of this name, beside their requests",
     )
+    return pool
+
+
+def _address_option(pool: argparse._ArgumentGroup) -> None:
     pool.add_argument(
         "--address",
         help="a running Ray cluster; default: Ray on this machine, for the time of the job, or with --through the one "
         "that runs here",
     )
+
+
+def _submit_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Has a Ray cluster run `encorpus embed` with these options, and shows what it says."
+    _job_options(parser)
+    cluster = parser.add_argument_group("cluster")
+    _cluster_option(cluster, "of its Jobs API; default: RAY_API_SERVER_ADDRESS, else http://127.0.0.1:8265")
+    cluster.add_argument(
+        "--detach",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="return when the job is accepted, instead of following it",
+    )
+    cluster.add_argument(
+        "--installed",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="run the `encorpus` that is installed there, instead of sending this one",
+    )
+
+
+def _cluster_option(parser: argparse._ActionsContainer, meaning: str) -> None:
+    parser.add_argument("--cluster", type=cluster_url, metavar="URL", help=meaning)
+
+
+def _job_of_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("output", metavar="OUTPUT", help="as it was given to `encorpus submit`")
+    _cluster_option(parser, "of the Jobs API; default: RAY_API_SERVER_ADDRESS, else http://127.0.0.1:8265")
+
+
+def _logs_options(parser: argparse.ArgumentParser) -> None:
+    _job_of_output_options(parser)
+    parser.add_argument("--follow", action="store_true", help="until the job ends, with its exit status")
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -235,7 +291,7 @@ def _retry_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Embeds again what was rejected: files as they are now, units whose rows may be fine by now."
     _output_options(parser)
     _moved_model_options(parser)
-    _pool_options(parser)
+    _address_option(_pool_options(parser))
 
 
 def _search_options(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import re
+from urllib.parse import urlsplit
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -112,3 +113,14 @@ def workers(text: str) -> tuple[int, int]:
     if bounds[0] > bounds[1]:
         raise argparse.ArgumentTypeError(f"{text!r}: MIN is above MAX")
     return bounds
+
+
+def cluster_url(text: str) -> str:
+    """Where a cluster's Jobs API answers; http:// unless it says https://."""
+    url = text if "://" in text else f"http://{text}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the URL of a Jobs API, such as http://127.0.0.1:8265")
+    if "@" in parts.netloc:
+        raise argparse.ArgumentTypeError("no user or password here; a token comes from RAY_AUTH_TOKEN_PATH")
+    return url.rstrip("/")

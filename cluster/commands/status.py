@@ -1,9 +1,11 @@
 """`encorpus status`: how far an output is."""
 
 import argparse
+import time
 
 from cluster.console import Console
 from cluster.job_options import storage_of
+from pipelines.errors import EncorpusError
 from pipelines.numbers import count, rows_held, size
 from pipelines.output.layout import Output
 from pipelines.output.status import Status, status
@@ -14,8 +16,15 @@ COMPLETE, UNFINISHED = 0, 1
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Tells; the exit status is 0 for a finished output and 1 for one with something missing."""
+    active = arguments.cluster is not None and _tell_job(arguments, console)
     storage = storage_of(arguments)
-    found = status(Output(arguments.output, storage))
+    try:
+        found = status(Output(arguments.output, storage))
+    except EncorpusError as error:
+        if arguments.cluster is None:
+            raise
+        console.print(f"output       nothing to be seen from here: {error}")
+        return UNFINISHED
     encoder = found.planned.job.encoder
     console.print(f"model        {encoder['model']} ({encoder['pooling']}, {encoder['max_tokens']} tokens)")
     console.print(f"fingerprint  {found.planned.job.fingerprint}")
@@ -30,10 +39,30 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for reason, number in found.reasons.items():
         console.print(f"  {number:,} × {reason}")
     if not found.finished:
-        console.print("run the same embed command again to do what is missing")
+        if not active:
+            console.print("run the same embed command again to do what is missing")
         return UNFINISHED
     console.print(f"prove it     {output_command('verify', arguments.output, storage.options)}")
     return COMPLETE
+
+
+def _tell_job(arguments: argparse.Namespace, console: Console) -> bool:
+    """Tells of the last job for the output, and of its last line; whether it has not ended yet."""
+    # Ray takes seconds to import, and the files can be looked at without.
+    from cluster.jobs.client import Cluster
+    from cluster.jobs.job_log import JobLog
+    from cluster.jobs.jobs_of_output import jobs_of, state_told
+
+    cluster = Cluster(arguments.cluster)
+    jobs = jobs_of(arguments.output, cluster.jobs())
+    if not jobs:
+        console.print(f"job          none that {cluster.url} knows of")
+        return False
+    job = jobs[-1]
+    console.print(f"job          {job.id}: {state_told(job, time.time())}")
+    for line in JobLog(job).all_lines(cluster.log(job.id))[-1:]:
+        console.print(f"last line    {line}")
+    return not job.over
 
 
 def _committed(found: Status) -> str:

@@ -1,9 +1,12 @@
 """Two outputs of real runs, shared by the tests of the commands, which leave them as they are."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.jobs.client_machine import ClientMachine
+from tests.cluster.jobs.ray_cluster import RayCluster, ray_cluster
 from tests.cluster.small_outputs import SmallOutput, embed, names_of, write_mixed_corpus, write_parquet
 
 
@@ -23,3 +26,16 @@ def clean(tiny_model: Path, ray_session: None, tmp_path_factory: pytest.TempPath
     (folder / "corpus").mkdir()
     write_parquet(folder / "corpus" / "a.parquet", names_of("parquet"))
     return embed(folder / "corpus", folder / "out", tiny_model, "--keep", "text")
+
+
+@pytest.fixture(scope="session")
+def cluster_behind_token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """A Ray cluster of its own processes, with a head without work and a node of two CPUs; one for all tests."""
+    with ray_cluster(tmp_path_factory.mktemp("head")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def laptop(cluster_behind_token: RayCluster, tmp_path: Path) -> ClientMachine:
+    """A machine that has the cluster's token, and a home with nothing in it."""
+    return ClientMachine(cluster_behind_token, tmp_path / "home")

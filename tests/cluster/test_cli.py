@@ -11,7 +11,20 @@ import pytest
 import cluster.commands.status
 from tests.cluster.command_line import ENCORPUS, encorpus
 
-COMMANDS = ("embed", "plan", "status", "verify", "retry", "search", "package", "check", "demo")
+COMMANDS = (
+    "embed",
+    "plan",
+    "status",
+    "verify",
+    "retry",
+    "search",
+    "package",
+    "check",
+    "submit",
+    "logs",
+    "cancel",
+    "demo",
+)
 
 # Asks for every help and makes every kind of mistake that needs no work, then says what was imported.
 ASK_FOR_HELP = """
