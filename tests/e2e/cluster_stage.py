@@ -56,6 +56,12 @@ class Stage:
         for node in self.nodes:
             node.join(self.head)
 
+    def end(self) -> None:
+        """Nothing runs any more but the store, and all cables are plugged in."""
+        for host in (self.head, *self.nodes):
+            host.die()
+            host.mend()
+
     def embed(self, output: str, on: Host | None = None) -> Popen[bytes]:
         """Starts the command, on the head unless told."""
         words = [*self.case.options, "--address", f"{self.head.address}:{RAY_PORT}", "--workers", str(len(self.nodes))]
@@ -87,7 +93,7 @@ class Stage:
 
 @contextlib.contextmanager
 def stage(folder: Path, model: Path, rows: int, nodes: int) -> Iterator[Stage]:
-    """Such a cluster, with token authentication on, and nothing done yet."""
+    """Such a cluster, with token authentication on, whose Ray does not run yet."""
     case = Case(folder, model, rows, SHARD_ROWS)
     address = "10.77.0.2"
     store_environment = {
@@ -103,9 +109,7 @@ def stage(folder: Path, model: Path, rows: int, nodes: int) -> Iterator[Stage]:
         store.wait_for_port(S3_PORT)
         uploaded = head.run(sys.executable, "-c", UPLOAD, str(case.corpus))
         assert uploaded.returncode == 0, uploaded.stderr
-        ready = Stage(head, store, tuple(others), case, model)
-        ready.start()
-        yield ready
+        yield Stage(head, store, tuple(others), case, model)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -82,14 +82,15 @@ class Host:
             log="ray.log",
         )
 
-    def wait_for_port(self, port: int) -> None:
-        """Returns when something listens at its address."""
+    def wait_for_port(self, port: int, address: str | None = None) -> None:
+        """Returns when something listens there; at its own address unless told."""
+        address = address or self.address
         deadline = time.monotonic() + GIVE_UP_SECONDS
-        code = f"import socket; socket.create_connection(('{self.address}', {port}), 1)"
+        code = f"import socket; socket.create_connection(('{address}', {port}), 1)"
         while self.run(sys.executable, "-c", code).returncode:
             if time.monotonic() > deadline or any(process.poll() is not None for process in self.started):
                 logs = "".join(path.read_text(errors="replace") for path in self.folder.glob("*log"))
-                raise RuntimeError(f"nothing listens at {self.address}:{port}: {logs}")
+                raise RuntimeError(f"nothing listens at {address}:{port}: {logs}")
 
     def processes(self) -> list[int]:
         """The ids of all that run there."""

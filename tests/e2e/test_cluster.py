@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster_stage import Stage, stage, until
-from tests.e2e.hosts import DASHBOARD_PORT, RAY_PORT, Host, why_not
+from tests.e2e.hosts import Host, why_not
 
 KILLS, ROWS = int(os.environ.get("KILLS", "1")), int(os.environ.get("ROWS", "2000"))
 BETWEEN_KILLS = 30
@@ -25,10 +25,18 @@ pytestmark = pytest.mark.skipif(bool(reason := why_not()), reason=f"no hosts: {r
 
 
 @pytest.fixture(scope="module")
-def cluster(tiny_model) -> Iterator[Stage]:
+def stage_of_hosts(tiny_model) -> Iterator[Stage]:
     # A short path, since Ray has sockets in it.
     with tempfile.TemporaryDirectory(prefix="h-") as folder, stage(Path(folder), tiny_model, ROWS, nodes=3) as ready:
         yield ready
+
+
+@pytest.fixture
+def cluster(stage_of_hosts) -> Iterator[Stage]:
+    """The hosts as one cluster, whatever a test before has done to it."""
+    stage_of_hosts.start()
+    yield stage_of_hosts
+    stage_of_hosts.end()
 
 
 def later(seconds: float, job):
@@ -68,13 +76,10 @@ def test_a_host_that_is_drained_has_nothing_done_again(cluster):
     node = cluster.nodes[0]
     drained = node.run(sys.executable, "-m", "cluster.spot_notice", "now")
     assert drained.returncode == 0, drained.stderr
-    until(
-        lambda: "is draining: the worker leaves it" in worker_logs(node) or job.poll() is not None,
-        "the worker's leaving",
-    )
     assert job.wait(600) == 3, cluster.said()
     cluster.assert_whole("drained")
     assert set(cluster.puts("drained").values()) == {1}
+    assert "the worker leaves it" in worker_logs(node)
 
 
 def test_a_host_that_is_cut_off_for_a_while_is_no_harm(cluster):
@@ -100,38 +105,3 @@ def test_without_its_head_a_job_ends_in_one_line_and_goes_on_when_there_is_one_a
     cluster.start()
     assert cluster.embed("headless").wait(600) == 3, cluster.said()
     cluster.assert_whole("headless")
-
-
-NO_TOKEN, WRONG_TOKEN = {"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "0" * 64}
-
-
-@pytest.mark.parametrize("token", [NO_TOKEN, WRONG_TOKEN], ids=["no token", "wrong token"])
-def test_a_driver_without_the_token_is_refused(cluster, token):
-    client = "from pipelines.job.session import ray_session\nimport sys\nwith ray_session(sys.argv[1], 0): print('in')"
-    refused = cluster.nodes[0].run(sys.executable, "-c", client, f"{cluster.head.address}:{RAY_PORT}", **token)
-    assert refused.returncode == 1
-    assert "no Ray cluster answers there, or not without its token" in refused.stderr
-
-
-@pytest.mark.parametrize("token", [None, "0" * 64], ids=["no token", "wrong token"])
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/api/jobs/"),
-        ("POST", "/api/jobs/"),
-        ("GET", "/nodes?view=summary"),
-        ("GET", "/api/serve/applications/"),
-        ("PUT", "/api/serve/applications/"),
-        ("DELETE", "/api/serve/applications/"),
-    ],
-)
-def test_jobs_dashboard_and_serve_refuse_who_has_no_token(cluster, method, path, token):
-    header = ["-H", f"Authorization: Bearer {token}"] if token else []
-    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", method, *header]
-    answered = cluster.head.run(*curl, f"http://127.0.0.1:{DASHBOARD_PORT}{path}")
-    assert answered.stdout in ("401", "403")
-
-
-def test_the_dashboard_listens_on_its_own_machine_alone(cluster):
-    other = cluster.nodes[0].run("curl", "-s", f"http://{cluster.head.address}:{DASHBOARD_PORT}/")
-    assert other.returncode == 7  # refused
