@@ -56,7 +56,14 @@ def test_a_unit_that_two_workers_did_counts_once():
     for record in (failed(0, clock.now), first, second):
         history.add(record)
     assert (history.totals.rows, history.over_time().rows.sum()) == (10, pytest.approx(10))
-    assert history.shards == {first.unit: first.shard}
+    assert len(history.norms()) == 1
+
+
+def test_norms_stand_in_the_order_of_the_corpus_whatever_came_first():
+    history = history_at(Clock())
+    for number in (3, 0, 12, 1):
+        history.add(record_of(number, rows=number + 1))
+    assert history.norms()[:, 0].tolist() == [1, 2, 4, 13]
 
 
 def test_rates_are_those_up_to_the_last_record_whatever_takes_time_afterwards():
