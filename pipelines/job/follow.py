@@ -36,7 +36,10 @@ def follow(
     """
     left = {unit.name for unit in _units(tasks)} | {task.name for task in tasks if not task.slices}
     # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
-    ledger: Any = ray.remote(UnitLedger).options(num_cpus=0, scheduling_strategy=_beside_the_driver())
+    # Ray's head would keep hundreds of MB of what it is told of all the calls.
+    ledger: Any = ray.remote(UnitLedger).options(
+        num_cpus=0, enable_task_events=False, scheduling_strategy=_beside_the_driver()
+    )
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
     ledger = ledger.remote([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
     try:
