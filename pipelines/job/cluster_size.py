@@ -17,8 +17,8 @@ UNIT_WRITES = 2
 UNIT_READS = 4
 RANGE_BYTES = 8 << 20
 
-# What one driver and its ledger follow.
-DRIVER_UNITS = 400
+# What one driver and its ledger follow, seen on two cores that they share with the workers.
+DRIVER_UNITS = 300
 
 
 class Bound(StrEnum):

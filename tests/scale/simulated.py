@@ -27,13 +27,13 @@ from pipelines.output.shard import shard_bytes, shard_table
 from pipelines.output.shard_info import ShardInfo
 from pipelines.version import encorpus_version
 
-ROW_TOKENS, DIMENSION = 20, 32
+ROW_TOKENS, DIMENSION = 20, 384
 COLUMNS = Columns("text")
 
 
 def write_model(folder: Path) -> EncoderSpec:
     """A folder that resolves like a SavedModel; nobody loads it."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "saved_model.pb").touch()
     return EncoderSpec(str(folder), pooling="mean", max_tokens=128)
 
