@@ -37,11 +37,12 @@ UNIT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Throughput:
-    """units_per_second: while all workers had units. busy: how much of that time their encoders slept, 0 to 1.
-    end_seconds: from the first worker without units to the end of the last one."""
+    """seconds: while all workers had units; units_per_second: then. busy: how much of that time their encoders slept,
+    0 to 1. end_seconds: from the first worker without units to the end of the last one."""
 
     workers: int
     units: int
+    seconds: float
     units_per_second: float
     busy: float
     end_seconds: float
@@ -49,7 +50,7 @@ class Throughput:
 
 def main() -> None:
     hosts = [int(word) for word in sys.argv[1:]] or HOSTS
-    names = ("hosts", "workers", "units", "rows/s", "of linear", "encoders busy", "the end takes")
+    names = ("hosts", "workers", "units", "over", "rows/s", "of linear", "encoders busy", "the end takes")
     for line in rows(names, _lines(hosts)):
         print(line, flush=True)
 
@@ -64,6 +65,7 @@ def _lines(hosts: list[int] | tuple[int, ...]) -> Iterator[tuple[str, ...]]:
             f"{number}",
             f"{seen.workers}",
             f"{seen.units:,}",
+            f"{seen.seconds:.0f} s",
             f"{seen.units_per_second * UNIT_ROWS:,.0f}",
             f"{seen.units_per_second / number / each:.3f}",
             f"{seen.busy:.3f}",
@@ -104,6 +106,7 @@ def _seen(records: list[Record], workers: int) -> Throughput:
     return Throughput(
         workers=workers,
         units=len(records),
+        seconds=seconds,
         units_per_second=len(within) / seconds,
         busy=sum(record.stats.seconds for record in within) / seconds / workers,
         end_seconds=max(max(times) for times in ends.values()) - idle,
