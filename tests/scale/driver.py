@@ -28,6 +28,7 @@ from pipelines.job.tasks import Task, tasks_for
 from pipelines.job.work_order import work_order
 from pipelines.output.remaining import Remaining
 from tests.scale.simulated import COLUMNS, ROW_TOKENS, ManyWorkers, Nothing, sleeping, write_corpus, write_model
+from tests.scale.watched import high_water
 
 # Processes, and the calls that each has at a time: as many as of 16 workers of two.
 PROCESSES, WORKERS_A_PROCESS = 12, 16
@@ -90,7 +91,7 @@ def measured(what: str, units: int, folder: Path, processes: int) -> Figures:
         work_bytes=worked[2],
         finish_cpu=ended[1] - worked[1],
         finish_wall=ended[0] - worked[0],
-        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_bytes=high_water(),
     )
 
 

@@ -5,7 +5,6 @@ manifest, and to find with it that all is done; and how fast `verify` reads larg
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pipelines.output.layout import Output
 from pipelines.output.verify import verify
 from tests.scale.driver_costs import rows
 from tests.scale.simulated import COLUMNS, ManyWorkers, sleeping, write_corpus, write_model
+from tests.scale.watched import high_water
 
 UNITS = 200_000
 VERIFIED_UNITS, VERIFIED_ROWS = 16, 50_000
@@ -76,13 +76,13 @@ def job_in(folder: Path, shard_rows: int = 1) -> Job:
 
 def once(folder: Path) -> tuple[float, float, int, int]:
     """Runs the job in this process: seconds, CPU seconds, and bytes resident before and at most."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = high_water()
     start = time.monotonic(), time.process_time()
     summary = embed(job_in(folder))
     seconds, spent = time.monotonic() - start[0], time.process_time() - start[1]
     if summary.manifest is None:
         sys.exit("there is no manifest")
-    return seconds, spent, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return seconds, spent, before, high_water()
 
 
 def _lines(folder: Path, units: int) -> Iterator[tuple[str, ...]]:

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -16,6 +17,12 @@ class Held:
 
     peak_bytes: int = 0
     cpu_seconds: float = 0.0
+
+
+def high_water() -> int:
+    """The most bytes resident in this process so far. What getrusage tells may be its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def watched(command: Sequence[str], kinds: Sequence[str]) -> tuple[str, dict[str, Held]]:
