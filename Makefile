@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test fuzz-http soak chaos chaos-serving bench bench-serving huge-stream clean
+.PHONY: demo test fuzz-http soak chaos chaos-serving bench bench-serving huge-stream scale-sim clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -48,6 +48,14 @@ bench-serving: .venv/demo .bench/infinity/ready
 # One gzip file of 2 GB through two workers, killed at 80 % and run again: memory, rows done again, seconds.
 huge-stream: .venv/demo
 	$(BIN)/python -m tests.bench.huge_stream $(GB)
+
+# A driver of up to 200,000 units over hundreds of simulated workers: CPU and memory beside Ray Data's own; then real units
+# on 1, 4 and 16 hosts' worth of workers whose encoders sleep; plans, manifests, reruns. 35 minutes, 14 GB. UNITS="n ...".
+scale-sim: .venv/ready
+	$(BIN)/python -m tests.scale.driver_costs $(UNITS)
+	$(BIN)/python -m tests.scale.hosts
+	$(BIN)/python -m tests.scale.files
+	$(BIN)/python -m tests.scale.reruns
 
 .bench/ready: tests/bench/requirements.txt
 	$(PYTHON) -m venv .bench/venv

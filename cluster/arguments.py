@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from cluster.config_file import defaults_of, read_config
 from cluster.encoder_arguments import encoder_options, storage_option
+from cluster.node_arguments import node_options
 from cluster.option_types import (
     cluster_url,
     column_names,
@@ -203,6 +204,7 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="of one worker, in any currency; the job's price is told too",
     )
+    node_options(parser)
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
 
 

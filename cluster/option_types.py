@@ -72,6 +72,19 @@ def non_negative(text: str) -> float:
     return number
 
 
+def positive(text: str) -> float:
+    """A finite number above 0, such as hours or a rate."""
+    number = non_negative(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1, with commas between them."""
+    return tuple(count(part.strip()) for part in text.split(","))
+
+
 def share(text: str) -> float:
     """A part of a whole, which is never all of it: from 0 to below 1."""
     number = non_negative(text)

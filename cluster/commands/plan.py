@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator
 
+from cluster.commands.plan_nodes import asks_for_nodes, node_lines
 from cluster.console import Console
 from cluster.job_options import columns_of, encoder_of, storage_of
 from pipelines.corpus.plan import Plan, make_plan
@@ -21,11 +22,13 @@ OTHER_WORKERS = (10, 100)
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Plans; with a model, also tokenises a sample and probes the encoder."""
-    if arguments.price_per_hour is not None:
-        encoder_of(arguments)  # or there is no time to be paid
+    nodes = asks_for_nodes(arguments)
+    if nodes or arguments.price_per_hour is not None or arguments.tokens_per_second is not None:
+        encoder_of(arguments)  # or there is no time to be told or paid
     storage, columns = storage_of(arguments), columns_of(arguments)
     resolved = resolve_spec(encoder_of(arguments), storage.options) if arguments.model else None
-    plan = make_plan(arguments.inputs, columns, _shard_rows(arguments, resolved), storage)
+    shard_rows = _shard_rows(arguments, resolved)
+    plan = make_plan(arguments.inputs, columns, shard_rows, storage)
     known = all(file.rows is not None or file.error for file in plan.files)
     samples = take_samples(plan, columns, storage) if resolved or not known else []
     kinds = rows_by_kind(plan, samples)
@@ -41,15 +44,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     here = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
     threads = None if gpus else max(1, usable_cores() // here)
     encoder = TextEncoder.load_resolved(resolved, threads)
-    found = estimate(samples, encoder)
+    found = estimate(samples, encoder, arguments.tokens_per_second)
     if found is None:
         console.print("no texts to sample")
         return 0
     workers = [here] if arguments.workers else sorted({here, *OTHER_WORKERS})
     for line in _token_lines(found, encoder.resolved.max_tokens):
         console.print(line)
-    for line in _sum_lines(found, rows, workers, arguments.price_per_hour):
+    for line in _sum_lines(found, rows, [] if nodes else workers, arguments.price_per_hour):
         console.print(line)
+    if nodes:
+        stored = sum(file.size for file in plan.files if not file.error)
+        for line in node_lines(found, rows, stored, shard_rows, arguments):
+            console.print(line)
     return 0
 
 
@@ -91,6 +98,9 @@ def _token_lines(found: Estimate, max_tokens: int) -> Iterator[str]:
     for bar in found.lengths:
         drawn = "#" * round(LONGEST_BAR * bar.share / largest)
         yield f"{bar.least:>7} to {min(bar.most, max_tokens):<5} {bar.share:>6.1%}  {drawn}".rstrip()
+    if not found.probed:
+        yield f"one worker, as told: {found.rows_per_second * found.tokens:,.0f} tokens/s"
+        return
     probed = f"{count(found.probed, 'row' if found.chunks is None else 'chunk')} in {found.probed_seconds:.1f} s"
     yield f"one worker on this machine: {probed} = {rate(found.rows_per_second)} rows/s, padding {found.padding:.1%}"
 

@@ -36,7 +36,7 @@ class Estimate:
     truncation or in all of its chunks. truncated: share of the rows, 0 to 1. percentiles: tokens of the 50th, 90th and
     99th percentile row or chunk. lengths: of all of them, in bars that double. padding: share of the encoded positions,
     0 to 1. probed, probed_seconds: rows or chunks that one worker like this process tokenised and encoded, and how long
-    it took. bytes_per_row: of the vectors in a shard."""
+    it took; 0 where the rate was told. rows_per_second: of one worker. bytes_per_row: of the vectors in a shard."""
 
     sampled: int
     chunks: float | None
@@ -47,16 +47,17 @@ class Estimate:
     padding: float
     probed: int
     probed_seconds: float
+    rows_per_second: float
     bytes_per_row: float
 
-    @property
-    def rows_per_second(self) -> float:
-        """Of one worker."""
-        return self.probed / self.probed_seconds / (self.chunks or 1)
 
+def estimate(
+    samples: Sequence[Sample], encoder: "TextEncoder", tokens_per_second: float | None = None
+) -> Estimate | None:
+    """Tokenises a sample and encodes as much of it as some seconds allow; None for a corpus without texts.
 
-def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | None:
-    """Tokenises a sample and encodes as much of it as some seconds allow; None for a corpus without texts."""
+    tokens_per_second: of one worker, where that is known already: then nothing is encoded.
+    """
     texts = list(_in_turn(samples))
     if not texts:
         return None
@@ -64,7 +65,12 @@ def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | No
     lengths = tokens.lengths[tokens.row]
     chunked = tokens if isinstance(tokens, Chunks) else None
     chunks_per_row = len(lengths) / len(texts)
-    stats, seconds = _probe(list(chunked.places.parts(texts)) if chunked else texts, encoder)
+    tokens_per_row = float(lengths.sum()) / len(texts)
+    if tokens_per_second is None:
+        stats, seconds = _probe(list(chunked.places.parts(texts)) if chunked else texts, encoder)
+        rows_per_second = stats.texts / seconds / chunks_per_row
+    else:
+        stats, seconds, rows_per_second = EncodeStats(), 0.0, tokens_per_second / tokens_per_row
     vectors_per_row = 1 if chunked is None or chunked.pooled else chunks_per_row
     if encoder.resolved.pooling == "sequence":
         vectors_per_row *= float(lengths.mean())
@@ -73,13 +79,14 @@ def estimate(samples: Sequence[Sample], encoder: "TextEncoder") -> Estimate | No
     return Estimate(
         sampled=len(texts),
         chunks=chunks_per_row if chunked else None,
-        tokens=float(lengths.sum()) / len(texts),
+        tokens=tokens_per_row,
         truncated=float(tokens.truncated[tokens.row].mean()),
         percentiles=(half, most, nearly_all),
         lengths=tuple(bars(lengths)),
         padding=stats.padding,
         probed=stats.texts,
         probed_seconds=seconds,
+        rows_per_second=rows_per_second,
         bytes_per_row=width * vectors_per_row,
     )
 

@@ -34,22 +34,22 @@ def follow(
 
     Raises EncorpusError when the workers as a whole break down, or the ledger, not for a unit's failure.
     """
-    units = [Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices]
-    left = {unit.name: unit.name for unit in units}
-    left |= {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
-    # What replaces a shard is not done twice: nobody could tell the new one from the old.
-    shared = [unit for unit in units if unit not in replaced]
+    left = {unit.name for unit in _units(tasks)} | {task.name for task in tasks if not task.slices}
     # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
-    ledger: Any = ray.remote(UnitLedger).options(num_cpus=0, scheduling_strategy=_beside_the_driver())
-    ledger = ledger.remote(shared, late_seconds)
+    # Ray's head would keep hundreds of MB of what it is told of all the calls.
+    ledger: Any = ray.remote(UnitLedger).options(
+        num_cpus=0, enable_task_events=False, scheduling_strategy=_beside_the_driver()
+    )
+    # What replaces a shard is not done twice: nobody could tell the new one from the old.
+    ledger = ledger.remote([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
     try:
-        with start(ledger, bool(shared)) as work:
+        with start(ledger, any(unit not in replaced for unit in _units(tasks))) as work:
             ended = False
             while left and not ended:
                 # Before they are taken: what was told before the end is taken after it.
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
                 for record in ray.get(ledger.take.remote()):
-                    left.pop(record.unit, None)
+                    left.discard(record.unit)
                     if record.outcome is not Outcome.ENDED:
                         yield record
             if left:
@@ -61,8 +61,14 @@ def follow(
     finally:
         # Workers that outlive the job, as a service's do, learn by it that there is nothing left to do.
         ray.kill(ledger)
-    for name in sorted(set(left.values())):
+    stripes = {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
+    for name in sorted({stripes.get(name, name) for name in left}):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
+
+
+def _units(tasks: Sequence[Task]) -> Iterator[Unit]:
+    """Those of files that are cut, of which there may be very many."""
+    return (Unit(task.file, number) for task in tasks if task.file is not None for number in task.slices)
 
 
 def _beside_the_driver() -> NodeAffinitySchedulingStrategy:

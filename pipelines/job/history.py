@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import time
+from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from pipelines.job.lengths import BINS, bin_width
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Record
 from pipelines.job.timeline import Timeline
+from pipelines.output.layout import unit_named
 from pipelines.output.shard_info import ShardInfo
 from pipelines.report.run_report import Lengths, OverTime, SlowUnit
 
@@ -28,7 +30,6 @@ class History:
     def __init__(self, totals: Totals, max_tokens: int, started: float, clock: Callable[[], float] = time.time) -> None:
         """max_tokens: where texts are cut. started: when the run began, by the clock: seconds since 1970."""
         self.totals = totals
-        self.shards: dict[str, ShardInfo] = {}
         self._last = totals.snapshot()
         self.seconds_to_first_shard: float | None = None
         self.started = started
@@ -43,6 +44,9 @@ class History:
         self._truncated = 0
         self._slowest: list[tuple[float, int, SlowUnit]] = []
         self._order = itertools.count()
+        # Of each shard made: its place in the corpus, and rows with the least, mean and largest norm.
+        self._places = array("q")
+        self._norms = array("d")
         self._rejected: dict[str, tuple[int, str]] = {}
 
     @property
@@ -83,6 +87,12 @@ class History:
         """The slowest units, the slowest first."""
         return tuple(unit for _, _, unit in sorted(self._slowest, key=lambda item: (-item[0], item[1])))
 
+    def norms(self) -> np.ndarray:
+        """Of the shards made, in the order of the corpus: rows, and the least, mean and largest norm of their vectors;
+        float64 [n, 4]."""
+        places = np.array(self._places, np.int64).reshape(-1, 2)
+        return np.array(self._norms, np.float64).reshape(-1, 4)[np.lexsort((places[:, 1], places[:, 0]))]
+
     def rejecting_units(self) -> Mapping[str, str]:
         """For the most frequent reasons, a unit that rejected many rows for it."""
         return {reason: unit for reason, (_, unit) in self._rejected.items()}
@@ -100,7 +110,8 @@ class History:
     def _note_shard(self, record: Record, shard: ShardInfo) -> None:
         if self.seconds_to_first_shard is None:
             self.seconds_to_first_shard = self.seconds
-        self.shards[record.unit] = shard
+        self._places.extend(unit_named(record.unit) or (0, 0))
+        self._norms.extend((shard.rows, shard.norm_min, shard.norm_mean, shard.norm_max))
         self.bytes += shard.bytes
         self._truncated += shard.truncated
         self._lengths[: len(record.lengths)] += np.array(record.lengths, np.int64)

@@ -14,7 +14,6 @@ from pipelines.job.prepare import Prepared
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, ShardEntry
 from pipelines.output.rejects import read_rejects
-from pipelines.output.shard_info import ShardInfo
 from pipelines.pool_map import pool_map
 from pipelines.report.page import report_html
 from pipelines.report.run_report import End, FailedUnit, Norms, RejectExample, RunReport, Units, Whole
@@ -87,7 +86,7 @@ def gathered(
     now = history.progress()
     least, most = history.pool
     planned = manifest.units if manifest else totals.planned
-    shards = manifest.shards if manifest else [history.shards[name] for name in sorted(history.shards)]
+    norms = norms_of_entries(manifest.shards) if manifest else history.norms()
     return RunReport(
         output=prepared.output.uri,
         spec=prepared.resolved.describe(),
@@ -114,7 +113,7 @@ def gathered(
         stats=totals.stats,
         over_time=over_time,
         lengths=history.lengths(),
-        norms=norms_of(shards, whole=manifest is not None),
+        norms=norms_of(norms, whole=manifest is not None),
         reasons=dict(totals.reasons),
         examples={},
         slowest=history.slowest(),
@@ -128,11 +127,16 @@ def whole_of(manifest: Manifest) -> Whole:
     return Whole(manifest.units, manifest.rows, manifest.documents, manifest.rejects, manifest.bytes)
 
 
-def norms_of(shards: Iterable[ShardEntry | ShardInfo], whole: bool) -> Norms:
-    """The vector norms of shards in order; neighbours are taken together where there are more than NORMS."""
-    numbers = [(shard.rows, shard.norm_min, shard.norm_mean, shard.norm_max) for shard in shards if shard.rows]
-    table = np.array(numbers, np.float64).reshape(-1, 4)
-    rows, least, mean, most = table[np.isfinite(table).all(axis=1)].T
+def norms_of_entries(shards: Iterable[ShardEntry]) -> np.ndarray:
+    """Rows, and the least, mean and largest norm of each shard's vectors, float64 [n, 4]."""
+    numbers = ((shard.rows, shard.norm_min, shard.norm_mean, shard.norm_max) for shard in shards)
+    return np.fromiter(numbers, np.dtype((np.float64, 4)))
+
+
+def norms_of(table: np.ndarray, whole: bool) -> Norms:
+    """The vector norms of shards in order, given as `norms_of_entries` does; neighbours are taken together where there
+    are more than NORMS."""
+    rows, least, mean, most = table[np.isfinite(table).all(axis=1) & (table[:, 0] > 0)].T
     if not len(rows):
         return Norms(rows, rows, rows, 0, whole)
     groups = min(len(rows), NORMS)

@@ -3,6 +3,7 @@
 While a later run works it stays, so that its list is whole at any moment: the new one replaces it in one write.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -19,7 +20,8 @@ from pipelines.output.remaining import missing, possible_ends
 from pipelines.output.shard_info import ShardInfo
 
 
-@dataclass(frozen=True)
+# There is one a unit: with slots it takes half the memory.
+@dataclass(frozen=True, slots=True)
 class ShardEntry:
     """What the manifest says of one shard; the words are ShardInfo's."""
 
@@ -77,15 +79,15 @@ def write_manifest(output: Output, plan: Plan, digest: str, fingerprint: str) ->
     units = units_of_plan(plan, committed)
     if unplanned := committed.difference(units, units_of_retired(plan, committed)):
         raise EncorpusError(_not_ours(output, min(unplanned), "no unit of the plan"))
-    infos = dict(zip(units, read_footers(output, units), strict=True))
-    for unit, info in infos.items():
-        if wrong := foreign(info, unit, plan.files[unit.file], fingerprint):
-            raise EncorpusError(_not_ours(output, unit, wrong))
-    left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if infos[unit].last])
+    seen = _Seen(output, plan, fingerprint)
+    # One by one: a footer says several times as much as its entry.
+    entries = tuple(map(seen.entry, units, read_footers(output, units)))
+    left = missing(plan, committed, [unit for unit in possible_ends(plan, committed) if unit in seen.last])
     if not left.nothing:
         raise EncorpusError(f"{output.uri}: shards vanished while the job ran; run the same command again")
-    _refuse_holes(output, plan, infos)
-    manifest = make_manifest(digest, fingerprint, map(entry_of, infos.values()))
+    if seen.hole:
+        raise EncorpusError(seen.hole)
+    manifest = make_manifest(digest, fingerprint, entries)
     output.storage.settle(output.uri)
     # Reading the footers may take minutes.
     refuse_changes(output, digest, fingerprint)
@@ -104,18 +106,40 @@ def foreign(info: ShardInfo, unit: Unit, file: CorpusFile, fingerprint: str) -> 
     return None if info.fingerprint == fingerprint else "of another model or spec"
 
 
-def _refuse_holes(output: Output, plan: Plan, infos: Mapping[Unit, ShardInfo]) -> None:
-    """A streamed file's slices, in order, begin at 0, follow each other, and none follows one that is the last."""
-    stops: dict[int, int | None] = {}
-    for unit, info in infos.items():
-        file = plan.files[unit.file]
-        if file.streamed and info.start != stops.get(file.number, 0):
-            shards = output.storage.join(output.uri, f"part-{file.number:06d}-*.parquet")
-            raise EncorpusError(
-                f"{shards}: these slices of {file.uri} do not follow each other at {unit.name}, so another run wrote "
-                "some of them; delete them and run the same command again"
-            )
-        stops[file.number] = None if info.last else info.stop
+class _Seen:
+    """Shards, as their footers come in order. last: the units that are their streamed file's last.
+
+    hole: where a streamed file's slices, in order, do not begin at 0 and follow each other, or one follows the last.
+    """
+
+    def __init__(self, output: Output, plan: Plan, fingerprint: str) -> None:
+        self.last: set[Unit] = set()
+        self.hole: str | None = None
+        self._output = output
+        self._plan = plan
+        self._fingerprint = fingerprint
+        self._stops: dict[int, int | None] = {}
+
+    def entry(self, unit: Unit, info: ShardInfo) -> ShardEntry:
+        """The next shard's entry. Raises EncorpusError when it is another job's."""
+        file = self._plan.files[unit.file]
+        if wrong := foreign(info, unit, file, self._fingerprint):
+            raise EncorpusError(_not_ours(self._output, unit, wrong))
+        if file.streamed:
+            if info.start != self._stops.get(unit.file, 0):
+                self.hole = self.hole or _hole(self._output, unit, file)
+            self._stops[unit.file] = None if info.last else info.stop
+            if info.last:
+                self.last.add(unit)
+        return entry_of(info)
+
+
+def _hole(output: Output, unit: Unit, file: CorpusFile) -> str:
+    shards = output.storage.join(output.uri, f"part-{file.number:06d}-*.parquet")
+    return (
+        f"{shards}: these slices of {file.uri} do not follow each other at {unit.name}, so another run wrote "
+        "some of them; delete them and run the same command again"
+    )
 
 
 def _not_ours(output: Output, unit: Unit, what: str) -> str:
@@ -152,9 +176,14 @@ def entry_of(info: ShardInfo) -> ShardEntry:
 def manifest_to_bytes(manifest: Manifest) -> bytes:
     """The file: one JSON object, with a line for each total and for each shard."""
     totals = {field.name: getattr(manifest, field.name) for field in fields(manifest) if field.name != "shards"}
-    lines = [f"{orjson.dumps(name).decode()}: {orjson.dumps(value).decode()}" for name, value in totals.items()]
-    entries = ",\n".join(orjson.dumps(shard).decode() for shard in manifest.shards)
-    return "{{\n{}\n}}\n".format(",\n".join([*lines, f'"shards": [\n{entries}\n]'])).encode()
+    lines = [orjson.dumps(name) + b": " + orjson.dumps(value) for name, value in totals.items()]
+    file = io.BytesIO()
+    file.write(b"{\n" + b",\n".join([*lines, b'"shards": [\n']))
+    for place, shard in enumerate(manifest.shards):
+        file.write(b",\n" if place else b"")
+        file.write(orjson.dumps(shard))
+    file.write(b"\n]\n}\n")
+    return file.getvalue()
 
 
 def load_manifest(output: Output) -> Manifest | None:

@@ -1,5 +1,6 @@
 """`encorpus plan`: what embedding a corpus would mean; writes nothing."""
 
+import math
 import re
 
 import numpy as np
@@ -137,6 +138,56 @@ def test_without_a_number_of_workers_several_are_told(clean, tiny_model):
 
 def test_a_price_needs_a_model(clean):
     finished = encorpus("plan", clean.corpus, "--price-per-hour", "1.5")
+    assert finished.status == 2
+    assert "--model" in finished.told
+
+
+@pytest.fixture(scope="module")
+def on_nodes(clean, tiny_model):
+    """The plan for 2 and 8 nodes of four workers, whose rate is told, and for as many as it takes within 1.8 s."""
+    nodes = ("--nodes", "2,8", "--workers-per-node", "4", "--within", "0.0005", "--price-per-hour", "3600")
+    return lines(clean.corpus, "--model", tiny_model, "--max-tokens", "8", "--tokens-per-second", "1", *nodes)
+
+
+def tokens_in(told: list[str]) -> int:
+    """All of the corpus."""
+    (tokens,) = re.findall(r"= (\d+) tokens$", "\n".join(told), re.MULTILINE)
+    return int(tokens)
+
+
+def test_a_rate_that_is_told_is_not_measured(on_nodes):
+    assert "one worker, as told: 1 tokens/s" in on_nodes
+
+
+def test_each_number_of_nodes_has_hours_and_a_price(on_nodes):
+    tokens = tokens_in(on_nodes)
+    held = [line.split() for line in on_nodes if line.split()[0] in ("2", "8")]
+    assert [(row[0], row[1], row[2]) for row in held] == [
+        (nodes, f"{tokens / 4 / int(nodes) / 3600:.2f}", f"{tokens:.2f}") for nodes in ("2", "8")
+    ]
+
+
+def test_within_a_time_it_takes_so_many_nodes(on_nodes):
+    tokens = tokens_in(on_nodes)
+    assert on_nodes[-1] == f"within 0.0005 hours: {math.ceil(tokens / (4 * 1.8))} nodes"
+
+
+def test_where_no_number_of_nodes_is_enough_it_says_what_to_change(clean, tiny_model):
+    words = ("--model", tiny_model, "--shard-rows", "1", "--tokens-per-second", "1", "--within", "0.00000001")
+    told = lines(clean.corpus, *words)[-1]
+    assert told.startswith("within 1e-08 hours: on no number of nodes; driver alone takes")
+    assert "--shard-rows" in told
+
+
+@pytest.mark.parametrize("option", ["--workers-per-node", "--node-gbit"])
+def test_what_a_node_is_needs_nodes(clean, tiny_model, option):
+    finished = encorpus("plan", clean.corpus, "--model", tiny_model, option, "2")
+    assert finished.status == 2
+    assert "--nodes" in finished.told
+
+
+def test_nodes_need_a_model(clean):
+    finished = encorpus("plan", clean.corpus, "--nodes", "2")
     assert finished.status == 2
     assert "--model" in finished.told
 

@@ -1,5 +1,6 @@
 """What is kept of a run's records: sums that are theirs, a bounded size, and clocks that are not trusted."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.job.history import REASONS, SLOWEST
-from tests.pipelines.report.runs import STARTED, Clock, failed, history_at, record_of
+from pipelines.job.history import REASONS, SLOWEST, History
+from pipelines.job.progress import Totals
+from tests.pipelines.report.runs import MAX_TOKENS, STARTED, Clock, failed, history_at, record_of, resized
 
 RECORDS = st.lists(
     st.builds(
@@ -56,7 +58,27 @@ def test_a_unit_that_two_workers_did_counts_once():
     for record in (failed(0, clock.now), first, second):
         history.add(record)
     assert (history.totals.rows, history.over_time().rows.sum()) == (10, pytest.approx(10))
-    assert history.shards == {first.unit: first.shard}
+    assert len(history.norms()) == 1
+
+
+def test_norms_stand_in_the_order_of_the_corpus_whatever_came_first():
+    history = history_at(Clock())
+    for number in (3, 0, 12, 1):
+        history.add(record_of(number, rows=number + 1))
+    assert history.norms()[:, 0].tolist() == [1, 2, 4, 13]
+
+
+def test_of_a_shard_some_numbers_are_kept_whatever_its_footer_says():
+    history = History(Totals(0, None), MAX_TOKENS, STARTED, Clock())
+    sample, units = record_of(0, rows=10), 2000
+    for number in range(100):  # until workers, bins and the slowest units are there
+        history.add(resized(sample, number, 10, 1.0, STARTED))
+    tracemalloc.start()
+    for number in range(100, 100 + units):
+        history.add(resized(sample, number, 10, 1.0, STARTED))
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept / units < 400
 
 
 def test_rates_are_those_up_to_the_last_record_whatever_takes_time_afterwards():

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pipelines.corpus.rows import reject_table
 from pipelines.errors import EncorpusError
-from pipelines.job.report import NORMS, examples_of, norms_of, write_last_words, write_report
+from pipelines.job.report import NORMS, examples_of, norms_of, norms_of_entries, write_last_words, write_report
 from pipelines.output.layout import Output
+from pipelines.output.manifest import entry_of
 from pipelines.output.rejects import rejects_bytes
 from pipelines.storage import Storage
 from tests.pipelines.job.faults import FullDisk
@@ -126,7 +127,10 @@ def test_norms_of_many_shards_are_taken_together_without_losing_an_outlier(numbe
     shards = [
         replace(model, rows=rows, norm_min=low, norm_mean=low + up / 2, norm_max=low + up) for rows, low, up in numbers
     ]
-    norms, filled = norms_of(shards, whole=True), [shard for shard in shards if shard.rows]
+    norms, filled = (
+        norms_of(norms_of_entries(map(entry_of, shards)), whole=True),
+        [shard for shard in shards if shard.rows],
+    )
     assert norms.shards == len(filled)
     assert len(norms.mean) == min(len(filled), NORMS)
     if filled:
@@ -139,7 +143,7 @@ def test_norms_of_many_shards_are_taken_together_without_losing_an_outlier(numbe
 def test_norms_that_are_no_numbers_are_left_out():
     model = record_of(0, rows=1).shard
     assert model is not None
-    norms = norms_of([model, replace(model, norm_max=np.inf)], whole=False)
+    norms = norms_of(norms_of_entries(map(entry_of, [model, replace(model, norm_max=np.inf)])), whole=False)
     assert (norms.shards, len(norms.mean)) == (1, 1)
 
 

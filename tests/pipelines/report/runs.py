@@ -41,9 +41,23 @@ class Clock:
         return self.now
 
 
-def history_at(clock: Clock, committed: int = 0, planned: int | None = None) -> History:
+class RunHistory(History):
+    """Also keeps the shards, which a real run leaves in its output."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.shards: dict[str, ShardInfo] = {}
+
+    def add(self, record: Record) -> None:
+        """As History.add."""
+        super().add(record)
+        if record.shard is not None:
+            self.shards.setdefault(record.unit, record.shard)
+
+
+def history_at(clock: Clock, committed: int = 0, planned: int | None = None) -> RunHistory:
     """Of a run that begins now."""
-    return History(Totals(committed, planned, clock), MAX_TOKENS, clock.now, clock)
+    return RunHistory(Totals(committed, planned, clock), MAX_TOKENS, clock.now, clock)
 
 
 def record_of(number: int, rows: int = 1000, seconds: float = 2.0, stop: float = STARTED, **changes: Any) -> Record:
@@ -257,7 +271,7 @@ def prepared_in(folder: Path, storage: Storage | None = None) -> Prepared:
     return cast(Prepared, prepared)
 
 
-def report_of(folder: Path, history: History, complete: bool, earlier: Iterable[ShardInfo | None] = ()) -> RunReport:
+def report_of(folder: Path, history: RunHistory, complete: bool, earlier: Iterable[ShardInfo | None] = ()) -> RunReport:
     """The report of a history, as `embed` gathers it. earlier: the shards that were there before."""
     manifest = manifest_of(history, earlier) if complete else None
     end = End.COMPLETE if complete else End.UNITS_FAILED
@@ -266,7 +280,7 @@ def report_of(folder: Path, history: History, complete: bool, earlier: Iterable[
     return replace(report, examples=examples_of(prepared.output, history.rejecting_units()))
 
 
-def manifest_of(history: History, earlier: Iterable[ShardInfo | None] = ()) -> Manifest:
+def manifest_of(history: RunHistory, earlier: Iterable[ShardInfo | None] = ()) -> Manifest:
     """Of the shards that the run made, and those that were there before."""
     shards = [*filter(None, earlier), *history.shards.values()]
     return make_manifest("0" * 64, FINGERPRINT, map(entry_of, shards))
