@@ -31,7 +31,8 @@ LIKE = 1000
 # So often a unit is given to another worker; the failure of the last of them counts.
 MOST_COPIES = 3
 
-# A commit that takes longer is taken for dead; and sooner one of a call that nobody waits for, whose worker is to stop.
+# A commit that takes longer is taken for dead; and sooner one of a call that nobody waits for, whose worker is to stop:
+# no sooner than that has to be over, which is `Serving.stop_seconds`.
 CLAIM_SECONDS = 600.0
 GIVEN_UP_SECONDS = 90.0
 
