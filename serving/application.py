@@ -29,9 +29,6 @@ from serving.shared_metrics import SharedMetrics
 # Requests that a replica holds at once; its own queue says no by tokens, long before.
 MOST_REQUESTS = 4096
 
-# Beside the deadline of requests, for what a replica that stops has in hand.
-STOP_SECONDS = 30.0
-
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +42,7 @@ def application(serving: Serving, size: PoolSize) -> Application:
     deployment = serve.deployment(EncoderReplica).options(
         **replicas,
         max_ongoing_requests=MOST_REQUESTS,
-        graceful_shutdown_timeout_s=serving.deadline_seconds + STOP_SECONDS,
+        graceful_shutdown_timeout_s=serving.stop_seconds,
         ray_actor_options={"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker},
     )
     return deployment.bind(serving, None if size.gpus_per_worker else size.cpus_per_worker)
@@ -90,7 +87,7 @@ class EncoderReplica:
 
     async def do_batch_work(self, call: Call) -> bool:
         """Does a task of a job: of a run of units as many as half a minute allows, one at least; a streamed file to the
-        end. False if something of it is left, or the replica's or the job's end came first."""
+        end. False as in BatchWork.do."""
         return await in_thread(lambda: self._batch_work.do(call))
 
     async def encode_part(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> np.ndarray | None:

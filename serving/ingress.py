@@ -16,9 +16,9 @@ DRAIN_SECONDS = 3
 
 ANSWER_SECONDS = 10
 
-# For the replicas of a machine, and those that come in their place.
+# For the replicas of a machine, and those that come in their place; above the ports of `ray start`'s workers.
 BLOCK_PORTS = 200
-BLOCKS = range(10_000, 30_000, BLOCK_PORTS)
+BLOCKS = range(20_000, 30_000, BLOCK_PORTS)
 
 
 def haproxy_environment(folder: Path) -> dict[str, str]:
@@ -63,14 +63,15 @@ def _require_haproxy() -> None:
 
 
 def _free_block() -> int:
-    """The first of BLOCK_PORTS ports that are free, below those that the system deals out by itself."""
+    """The first of BLOCK_PORTS ports that are free on all interfaces, where replicas listen, and below those that the
+    system deals out by itself."""
     blocks = list(BLOCKS)
     random.shuffle(blocks)
     for first in blocks:
         try:
             with ExitStack() as open_:
                 for port in range(first, first + BLOCK_PORTS):
-                    open_.enter_context(socket.create_server(("127.0.0.1", port)))
+                    open_.enter_context(socket.create_server(("", port)))
         except OSError:
             continue
         return first

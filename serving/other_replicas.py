@@ -18,7 +18,7 @@ class OtherReplicas:
     def __init__(self, application: str, deployment: str, replicas: Callable[[], int]) -> None:
         self._place = deployment, application
         self._replicas = replicas
-        self._handle: Any = None
+        self._handle: asyncio.Task[Any] | None = None
 
     @property
     def count(self) -> int:
@@ -27,10 +27,10 @@ class OtherReplicas:
 
     async def encode(self, model: str, fingerprint: str, tokens: Tokens, seconds: float) -> Sequence[np.ndarray]:
         """As Others.encode."""
-        if self._handle is None:
-            # Not before it is needed, since it has a router of its own. It asks Serve's controller, which may be away.
-            self._handle = await in_thread(lambda: serve.get_deployment_handle(*self._place, _check_exists=False))
-        response = self._handle.encode_part.remote(model, fingerprint, tokens, seconds)
+        # All parts of a request come at once, and one handle does for all of them.
+        if self._handle is None or _failed(self._handle):
+            self._handle = asyncio.ensure_future(self._make_handle())
+        response = (await asyncio.shield(self._handle)).encode_part.remote(model, fingerprint, tokens, seconds)
         try:
             vectors = await response
         except asyncio.CancelledError:
@@ -39,3 +39,11 @@ class OtherReplicas:
         if vectors is None:
             raise RuntimeError("the other one has no room, or another model")
         return vectors
+
+    async def _make_handle(self) -> Any:
+        """Not before it is needed, since it has a router of its own. It asks Serve's controller, which may be away."""
+        return await in_thread(lambda: serve.get_deployment_handle(*self._place, _check_exists=False))
+
+
+def _failed(task: "asyncio.Task[Any]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -84,43 +84,35 @@ class ServedModel:
         self._meter = meter
         self._others = others
         self.lanes = LaneThread(encoder, batch_floor, meter)
-        self._outputs: dict[str, ServedModel] = {}
-        self._making = threading.Lock()
+        self._heads: dict[str, ServedModel] = {}
         self._being_made: dict[str, asyncio.Task[ServedModel]] = {}
         self._away = 0
 
-    async def output(self, output: str) -> "ServedModel":
-        """As `giving`; who asks while it is made waits for the same. Raises ApiError where there is no room anyway."""
-        if made := self._outputs.get(output):
+    async def head(self, output: str) -> "ServedModel":
+        """The model of the same weights that gives an output of the encoder API, `pooled` or `sequence`, as it is.
+
+        It has lanes of its own, made on first use, which takes a while; who asks meanwhile waits for the same. Or it is
+        this model, if that gives the same. Raises ApiError where there is no room anyway.
+        """
+        if made := self._heads.get(output):
             return made
-        self._admit()
+        self.admit()
         making = self._being_made.get(output)
         if making is None or making.done():
-            making = asyncio.ensure_future(in_thread(lambda: self.giving(output)))
+            making = asyncio.ensure_future(self._make_head(output))
             self._being_made[output] = making
         return await asyncio.shield(making)
 
-    def giving(self, output: str) -> "ServedModel":
-        """The model of the same weights that gives an output of the encoder API, `pooled` or `sequence`, as it is.
-
-        It has lanes of its own, made on first use, which takes a while; or is this model, if that gives the same.
-        """
-        with self._making:
-            if output not in self._outputs:
-                encoder = self.encoder.giving(output)
-                self._outputs[output] = (
-                    self
-                    if encoder.fingerprint == self.encoder.fingerprint
-                    else ServedModel(
-                        self.name,
-                        encoder,
-                        self._most_waiting,
-                        self._batch_floor,
-                        self._deadline_seconds,
-                        self._meter,
-                    )
-                )
-            return self._outputs[output]
+    async def _make_head(self, output: str) -> "ServedModel":
+        encoder = await in_thread(lambda: self.encoder.giving(output))
+        self._heads[output] = (
+            self
+            if encoder.fingerprint == self.encoder.fingerprint
+            else ServedModel(
+                self.name, encoder, self._most_waiting, self._batch_floor, self._deadline_seconds, self._meter
+            )
+        )
+        return self._heads[output]
 
     def waiting(self, lane: Lane) -> int:
         """Tokens that wait in a lane, for whatever output."""
@@ -142,40 +134,44 @@ class ServedModel:
             model.lanes.stop()
 
     def _all(self) -> "set[ServedModel]":
-        return {self, *self._outputs.values()}
+        return {self, *self._heads.values()}
 
     async def embed(self, request: EmbeddingRequest, charge: Charge = lambda tokens: None) -> Embedded:
-        """The vectors of a request's inputs. Cancelling it takes its rows out of the queue.
-
-        Other replicas encode parts of a large request. Raises ApiError: what cannot be served, or not now.
-        """
+        """The vectors of a request's inputs, as `encode` gives them. Raises ApiError: what cannot be served, or not
+        now."""
         if request.dimensions not in (None, self.encoder.dimension):
             raise ApiError(
                 400, f"This model gives {self.encoder.dimension} dimensions, and no other number.", param="dimensions"
             )
-        deadline = time.monotonic() + self._deadline_seconds
+        deadline = self.deadline()
         tokens = await self.tokens(request.inputs, request.truncate)
-        self._admit(tokens)
+        self.admit(tokens)
         charge(all_tokens(tokens))
-        parts = parts_of(tokens.lengths, 1 + self._others.count, self.lanes.throughput.tokens_per_second)
-        if len(parts) == 1:
-            vectors = await self._outcome(self._submit(tokens, deadline), deadline)
-        else:
-            vectors = await self._outcome(self._spread(tokens, parts, deadline), deadline)
-        return Embedded(_finite(np.stack(vectors)[tokens.row].astype(np.float32)), all_tokens(tokens))
+        vectors = await self.encode(tokens, deadline)
+        return Embedded(np.stack(vectors)[tokens.row].astype(np.float32), all_tokens(tokens))
+
+    def deadline(self) -> float:
+        """By when a request that comes now is answered, or given up; in seconds of the monotonic clock."""
+        return time.monotonic() + self._deadline_seconds
 
     async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
         """As `request_tokens`, unless there is no room for anything more."""
-        self._admit()
+        self.admit()
         # Tokenising takes a core for a while, and others wait for the event loop.
         return await asyncio.to_thread(request_tokens, self.encoder.tokenize, inputs, truncate)
 
-    async def encode(self, tokens: Tokens, charge: Charge = lambda tokens: None) -> Sequence[np.ndarray]:
-        """What LaneThread gives for the distinct rows of tokens, online. Raises ApiError."""
-        deadline = time.monotonic() + self._deadline_seconds
-        self._admit(tokens)
-        charge(all_tokens(tokens))
-        return await self._outcome(self._submit(tokens, deadline), deadline)
+    async def encode(self, tokens: Tokens, deadline: float) -> Sequence[np.ndarray]:
+        """What LaneThread gives for the distinct rows of tokens, online. Cancelling it takes them out of the queue.
+
+        Other replicas encode parts of a large request. Raises ApiError, as for a vector that is not finite.
+        """
+        self.admit(tokens)
+        parts = parts_of(tokens.lengths, 1 + self._others.count, self.lanes.throughput.tokens_per_second)
+        spread = len(parts) > 1
+        encoding = self._spread(tokens, parts, deadline) if spread else self._submit(tokens, deadline)
+        vectors = await self._outcome(encoding, deadline)
+        _require_finite(vectors, tokens)
+        return vectors
 
     async def encode_part(self, fingerprint: str, tokens: Tokens, seconds: float) -> np.ndarray | None:
         """The vectors [u, dim] of a part of another replica's request, within so many seconds. None where it is to
@@ -192,30 +188,34 @@ class ServedModel:
     def _submit(self, tokens: Tokens, deadline: float) -> "asyncio.Future[list[np.ndarray]]":
         return asyncio.wrap_future(self.lanes.submit(Lane.ONLINE, tokens, deadline))
 
-    def _spread(
-        self, tokens: Tokens, parts: Sequence[np.ndarray], deadline: float
-    ) -> Coroutine[None, None, list[np.ndarray]]:
-        """The vectors of the rows. What is away counts as waiting here until all is done, as it may come back."""
+    async def _spread(self, tokens: Tokens, parts: Sequence[np.ndarray], deadline: float) -> Sequence[np.ndarray]:
+        """The vectors of the rows, of which all parts but the first are encoded elsewhere."""
         first, *rest = (tokens.of_rows(rows) for rows in parts)
-        # At once, as it was admitted.
-        encoding = [self._submit(first, deadline), *(self._encode_elsewhere(part, deadline) for part in rest)]
-        away = sum(int(part.lengths.sum()) for part in rest)
-        self._away += away
+        # All is counted at once, as it was admitted, and nothing is left behind of a part that is never begun.
+        with ExitStack() as all_away:
+            away = [all_away.enter_context(self._away_from_here(part)) for part in rest]
+            elsewhere = [self._encode_elsewhere(part, deadline, left) for part, left in zip(rest, away, strict=True)]
+            return await gathered(parts, [self._submit(first, deadline), *elsewhere])
 
-        async def vectors() -> list[np.ndarray]:
-            try:
-                return await gathered(parts, encoding)
-            finally:
-                self._away -= away
+    def _away_from_here(self, tokens: Tokens) -> ExitStack:
+        """Counts them as waiting here, as they may come back, until the context is left for the first time."""
+        count = int(tokens.lengths.sum())
 
-        return vectors()
+        def left() -> None:
+            self._away -= count
 
-    async def _encode_elsewhere(self, tokens: Tokens, deadline: float) -> Sequence[np.ndarray]:
+        self._away += count
+        away = ExitStack()
+        away.callback(left)
+        return away
+
+    async def _encode_elsewhere(self, tokens: Tokens, deadline: float, away: ExitStack) -> Sequence[np.ndarray]:
         """By another replica; or here after all, while there is still time for it."""
         seconds = (deadline - time.monotonic()) / 2
         try:
-            async with asyncio.timeout(seconds):
-                return await self._others.encode(self.name, self.encoder.fingerprint, tokens, seconds)
+            with away:
+                async with asyncio.timeout(seconds):
+                    return await self._others.encode(self.name, self.encoder.fingerprint, tokens, seconds)
         except Exception as error:
             log.info("a part of %d rows comes back to this replica: %s", len(tokens.lengths), first_line(error))
             return await self._submit(tokens, deadline)
@@ -232,7 +232,7 @@ class ServedModel:
         except Exception:  # of the encoder; whose thread has written it into the log
             raise ApiError(500, "The model had an error while encoding the request.") from None
 
-    def _admit(self, tokens: Tokens | None = None) -> None:
+    def admit(self, tokens: Tokens | None = None) -> None:
         """Raises ApiError where there is no room for a request, or, without its tokens, for any."""
         try:
             self._require_room(tokens)
@@ -248,9 +248,12 @@ class ServedModel:
         admit(count, queue, self._most_waiting, self.lanes.throughput.tokens_per_second)
 
 
-def _finite(vectors: np.ndarray) -> np.ndarray:
-    """The same vectors. Raises ApiError where JSON has no way to say them; in a shard, such a text is a reject."""
-    rows = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(rows):
-        raise ApiError(500, f"The model gives no finite vector for 'input[{rows[0]}]'.", param="input")
-    return vectors
+def _require_finite(vectors: Sequence[np.ndarray], tokens: Tokens) -> None:
+    """Raises ApiError where JSON has no way to say what the encoder gave for a row; in a shard, it is a reject.
+
+    vectors: of the distinct rows, [dim] or [tokens, dim] each.
+    """
+    finite = np.array([np.isfinite(vector).all() for vector in vectors], bool)
+    inputs = np.flatnonzero(~finite[tokens.row])
+    if len(inputs):
+        raise ApiError(400, f"The model gives no finite vector for the input at index {inputs[0]}.", param="input")

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.encoder.spec import EncoderSpec
+from pipelines.job.ledger import GIVEN_UP_SECONDS
 from serving.http.api_keys import ApiKey
 from serving.http.http_app import Limits
+
+# Beside the deadline of requests, for what a replica that stops has in hand.
+STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,13 @@ class Serving:
     deadline_seconds: float = 60.0
     limits: Limits = field(default_factory=Limits)
     storage_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a replica that stops could still commit what its job has given to another."""
+        if self.stop_seconds > GIVEN_UP_SECONDS:
+            raise ValueError(f"deadline_seconds may be {GIVEN_UP_SECONDS - STOP_SECONDS:g} at most")
+
+    @property
+    def stop_seconds(self) -> float:
+        """That a replica has for what is in hand when it is told to stop."""
+        return self.deadline_seconds + STOP_SECONDS

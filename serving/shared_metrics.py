@@ -47,8 +47,7 @@ class Board:
 class SharedMetrics:
     """Pushes the metrics of this replica every second from `start` on, in a thread of its own; so it knows of others.
 
-    application: whose replicas belong together. replicas: how many there are, as of the last push. Call `stop` at the
-    end.
+    application: whose replicas belong together. replicas: how many there are, as of the last push.
     """
 
     def __init__(self, application: str, metrics: Metrics) -> None:
@@ -56,12 +55,10 @@ class SharedMetrics:
         self._metrics = metrics
         self.replicas: int = 1
         self._board: Any = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
 
     def start(self) -> None:
         """The replica takes requests from now on."""
-        self._thread.start()
+        threading.Thread(target=self._run, name="metrics", daemon=True).start()
 
     async def exposition(self) -> str:
         """The metrics of all replicas in Prometheus' text format."""
@@ -73,19 +70,14 @@ class SharedMetrics:
                 log.warning("the metrics of the other replicas are missing: %s", error)
         return merged(list((texts | {self._metrics.replica: self._metrics.exposition()}).values()))
 
-    def stop(self) -> None:
-        """Pushes nothing more."""
-        self._stopped.set()
-        self._thread.join()
-
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             try:
                 self._push()
             except Exception as error:  # the actor is gone; so is, perhaps, all of Ray
                 self._board = None
                 log.info("the metrics could not be pushed: %s", error)
-            self._stopped.wait(PUSH_SECONDS)
+            time.sleep(PUSH_SECONDS)
 
     def _push(self) -> None:
         if self._board is None:

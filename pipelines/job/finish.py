@@ -1,10 +1,15 @@
 """The end of a job: the manifest, which switches its readers to the new state, and only then the old shards go."""
 
+import logging
+
+from pipelines.errors import StorageError, first_line
 from pipelines.job.prepare import Prepared
 from pipelines.output.manifest import Manifest, write_manifest
 from pipelines.pool_map import pool_map
 
 DELETIONS_AT_ONCE = 32
+
+log = logging.getLogger(__name__)
 
 
 def finish(prepared: Prepared) -> Manifest:
@@ -16,10 +21,19 @@ def finish(prepared: Prepared) -> Manifest:
     output, manifest = prepared.output, prepared.manifest
     if manifest is None:
         manifest = write_manifest(output, prepared.plan, prepared.plan_digest, prepared.resolved.fingerprint)
-        output.sweep()
     if prepared.retired or prepared.manifest is None:
         _remove_retired(prepared)
+    if prepared.manifest is None:
+        _sweep(prepared)
     return manifest
+
+
+def _sweep(prepared: Prepared) -> None:
+    """The job is done, whether or not this can be; no reader sees what is left."""
+    try:
+        prepared.output.sweep()
+    except StorageError as error:
+        log.warning("half-written files may be left: %s", first_line(error))
 
 
 def _remove_retired(prepared: Prepared) -> None:

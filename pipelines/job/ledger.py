@@ -31,7 +31,8 @@ LIKE = 1000
 # So often a unit is given to another worker; the failure of the last of them counts.
 MOST_COPIES = 3
 
-# A commit that takes longer is taken for dead; and sooner one of a call that nobody waits for, whose worker is to stop.
+# A commit that takes longer is taken for dead; and sooner one of a call that nobody waits for, whose worker is to stop:
+# no sooner than that has to be over, which is `Serving.stop_seconds`.
 CLAIM_SECONDS = 600.0
 GIVEN_UP_SECONDS = 90.0
 
@@ -44,10 +45,12 @@ class Holder(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """deaths: how many workers died with it. done: whether its shard is there."""
+    """deaths: how many workers died with it. done: whether its shard is there. unwanted: nobody waits for the holder's
+    call any more, which has not got it."""
 
     deaths: int
     done: bool = False
+    unwanted: bool = False
 
 
 class Copy(NamedTuple):
@@ -81,7 +84,8 @@ class Ledger(Protocol):
         ...
 
     def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
-        """The holder came to an end with it, and did not die. record: what the driver is to know of it."""
+        """The holder came to an end with it, and did not die. record: what the driver is to know of it, unless it is
+        the failure of a call that was given up."""
         ...
 
     def tell(self, record: Record) -> None:
@@ -89,7 +93,8 @@ class Ledger(Protocol):
         ...
 
     def late(self, holder: Holder, idle: float) -> Copy | None:
-        """A late unit, for a worker that has none. idle: seconds that the holder has waited for it."""
+        """A late unit, for a worker that has none, in a call that is wanted. idle: seconds that the holder has waited
+        for it."""
         ...
 
     def unfinished(self) -> bool:
@@ -107,7 +112,7 @@ class Ledger(Protocol):
 
     def given_up(self, call: str) -> None:
         """Nobody waits for a call any more, or hears of its worker's death. What it commits already counts, and no more
-        of it is committed."""
+        of it is begun or committed."""
         ...
 
     def without_record(self, names: Sequence[str]) -> list[str]:
@@ -181,12 +186,12 @@ class UnitLedger:
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
-        deaths = self._deaths[name]
-        if alone or not deaths:
+        deaths, unwanted = self._deaths[name], holder.call in self._given_up
+        if not unwanted and (alone or not deaths):
             attempts = self._attempts.setdefault(name, {})
             attempt = attempts.get(holder, _Attempt(self._clock(), copy=False, begun=True))
             attempts[holder] = attempt._replace(begun=True)
-        return Begun(deaths, name in self._done)
+        return Begun(deaths, name in self._done, unwanted)
 
     def claim(self, name: str, holder: Holder) -> Claim:
         """As Ledger.claim."""
@@ -207,6 +212,8 @@ class UnitLedger:
             if record.retries:  # of storage, which count whatever came of them
                 self._records.append(record)
             return
+        if record.outcome is Outcome.FAILED and holder.call in self._given_up:
+            return  # by whoever it is sent to next, it may be done
         if record.outcome is Outcome.DONE:
             self._done.add(name)
             if attempt and name in self._unfinished:
@@ -255,6 +262,8 @@ class UnitLedger:
 
     def late(self, holder: Holder, idle: float) -> Copy | None:
         """As Ledger.late."""
+        if holder.call in self._given_up:
+            return None
         if any(other.worker == holder.worker for attempts in self._attempts.values() for other in attempts):
             return None
         patience = max(self._late_seconds, LATE_FACTOR * statistics.median(self._seconds or [0.0]))

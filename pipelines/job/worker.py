@@ -69,7 +69,8 @@ class EmbedWorker:
     def do(
         self, task: Task, call: str | None = None, over: Callable[[], bool] = lambda: False, idle: float = 0.0
     ) -> bool:
-        """Does a task, and tells the ledger what comes of it. False if something of it is left, its time being over.
+        """Does a task, and tells the ledger what comes of it. False if something of it is left, its time being over, or
+        nobody waiting for the call any more.
 
         call: what whoever sent it calls this. over: whether no other unit is to be begun, but of a streamed file,
         which would have to be read again from its beginning; a run's first unit is. idle: seconds for which its sender
@@ -84,8 +85,7 @@ class EmbedWorker:
         file = self._plan.files[task.file]
         if not file.streamed:
             return self._run(file, task.slices, over)
-        self._stream(file, task)
-        return True
+        return self._stream(file, task)
 
     @property
     def _holder(self) -> Holder:
@@ -106,16 +106,19 @@ class EmbedWorker:
         return plan_from_bytes(data)
 
     def _run(self, file: CorpusFile, slices: Sequence[int], over: Callable[[], bool], copy: Copy | None = None) -> bool:
-        """Units of a file that is cut, one after the other. False if its time is up before the last."""
+        """Units of a file that is cut, one after the other. False if its time is up before the last, or the call is
+        given up."""
         with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
             for place, number in enumerate(slices):
                 if place and over():
                     return False
-                self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy)
+                if not self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy):
+                    return False
         return True
 
-    def _stream(self, file: CorpusFile, task: Task) -> None:
-        """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on."""
+    def _stream(self, file: CorpusFile, task: Task) -> bool:
+        """One stripe of a streamed file: each slice as it comes, until the file's end or a failure to read on. False if
+        the call is given up before."""
         slices = stream_slices(
             self._plan,
             file,
@@ -127,23 +130,27 @@ class EmbedWorker:
         )
         for number in itertools.count():
             name, watch = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}", _Stopwatch()
+            failure: Record | None = None
             try:
-                with self._turn(name):
+                with self._turn(name) as begun:
+                    if begun.unwanted:
+                        return False
                     read = list(itertools.islice(slices, 1))
             except Exception as error:
                 # The same for all stripes, which meet the same damage.
-                self._ledger.tell(self._signed(_failure(f"{file.uri}, read on", error), watch))
-                break
-            finally:
-                self._ledger.end(name, self._holder)
+                failure, read = self._signed(_failure(f"{file.uri}, read on", error), watch), []
+            self._ledger.end(name, self._holder, failure)
             if not read:
                 break
             # Popped, or two slices would be in memory while the next is read.
-            self._attempt(read[0].unit, read.pop, watch)
+            if not self._attempt(read[0].unit, read.pop, watch):
+                return False
         self._ledger.tell(Record(task.name, Outcome.ENDED))
+        return True
 
     def _do_late_units(self, over: Callable[[], bool], idle: float) -> bool:
-        """What other workers are late with, as long as there may be any. False if its time is up before."""
+        """What other workers are late with, as long as there may be any. False if its time is up before, or the call is
+        given up with one in hand."""
         idle_since = time.monotonic() - idle
         while self._ledger.unfinished():
             if over():
@@ -152,21 +159,25 @@ class EmbedWorker:
             if copy is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), over, copy)
+            if not self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), over, copy):
+                return False
             idle_since = time.monotonic()
         return True
 
-    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> None:
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> bool:
         """Takes a unit from its rows to its shard, unless it is done, and tells the ledger what came of it, a failure
-        too."""
+        too. False if it is not begun, the call being given up."""
         try:
             with self._turn(unit.name) as begun:
+                if begun.unwanted:
+                    return False
                 record = None if begun.done else self._embed(read())
         except Exception as error:
             record = _failure(unit.name, error)
         if record and record.outcome is Outcome.FAILED and copy and not copy.last:
             record = None  # the unit's own worker may do better
         self._ledger.end(unit.name, self._holder, record and self._signed(record, watch))
+        return True
 
     def _signed(self, record: Record, watch: "_Stopwatch") -> Record:
         worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -181,7 +192,7 @@ class EmbedWorker:
         """
         with self._turns.shared():
             begun = self._ledger.begin(name, self._holder)
-            if not begun.deaths:
+            if begun.unwanted or not begun.deaths:
                 yield begun
                 return
         if begun.deaths >= self._order.most_deaths:

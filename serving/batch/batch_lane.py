@@ -22,8 +22,9 @@ WINDOW_ROWS = 4096
 WINDOWS = 2
 
 
-class ReplicaStops(BaseException):
-    """The replica comes to its end. No Exception, since it is no failure of the unit in hand."""
+class LanesEnded(BaseException):
+    """The thread that encodes has broken down, for which Ray Serve replaces the replica. No Exception, since it is no
+    failure of the unit in hand."""
 
 
 class Served(NamedTuple):
@@ -59,7 +60,7 @@ class BatchLaneEncoder:
         return self._tokenize(texts)
 
     def encode_tokens(self, tokens: Tokens) -> Encoded:
-        """As TextEncoder.encode_tokens, from any thread. Raises ReplicaStops."""
+        """As TextEncoder.encode_tokens, from any thread. Raises LanesEnded."""
         cost = Cost()
         states = self._rows(tokens, cost)
         dtype = dtype_of_rows(tokens, self.resolved)
@@ -101,7 +102,7 @@ class BatchLaneEncoder:
             while windows:
                 take_oldest()
         except StoppedError:
-            raise ReplicaStops from None
+            raise LanesEnded from None
         finally:
             for _, future in windows:
                 future.cancel()

@@ -14,7 +14,7 @@ from pipelines.job.work_order import UnitEncoder, WorkOrder
 from pipelines.job.worker import EmbedWorker
 from pipelines.version import encorpus_version
 from serving.batch.batch_call import Call, Wanted
-from serving.batch.batch_lane import BatchLaneEncoder, ReplicaStops, Served
+from serving.batch.batch_lane import BatchLaneEncoder, LanesEnded, Served
 from serving.batch.fit import fit
 
 log = logging.getLogger(__name__)
@@ -51,13 +51,13 @@ class BatchWork:
         return None
 
     def do(self, call: Call) -> bool:
-        """Does a call's task, and tells the job's ledger what comes of it. False if its time, the replica or the job
-        ended before it did."""
+        """Does a call's task, and tells the job's ledger what comes of it. False if its time, the job or the thread
+        that encodes ended before it did, or the call was given up."""
         until = time.monotonic() + (IDLE_SECONDS if call.task.file is None else RUN_SECONDS)
         try:
             with self._worker(call) as worker:
                 return worker.do(call.task, call.name, lambda: time.monotonic() >= until, call.idle)
-        except ReplicaStops:
+        except LanesEnded:
             return False
         except RayActorError as error:
             # The ledger has gone, since the job is over: somebody else was faster, or its driver is no more.

@@ -13,7 +13,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
 from pipelines.corpus.plan import Unit
@@ -218,6 +218,9 @@ class _Flight:
             ) from error
         except RayServeException as error:
             # Full, not there yet, or not there any more: the watch tells how long to go on.
+            return self._again(error)
+        except ActorUnavailableError as error:
+            # Not reached for a moment; it may be at work for the call.
             return self._again(error)
         except RayError as error:
             log.warning("call %s is lost: %s", self.call.name, first_line(error))

@@ -72,7 +72,11 @@ def _require_fit(application: str, wanted: Wanted) -> None:
             response = response or handle_to(application).refuses_batch_work.remote(wanted)
             refusal = response.result(timeout_s=LOOK_SECONDS)
             break
-        except TimeoutError:
+        except RayActorError as error:
+            raise EncorpusError(f"--through {application}: its replica died; run the same command again") from error
+        except (RayTaskError, RayServeException) as error:
+            raise no_answer(application, "refuses_batch_work", error) from error
+        except TimeoutError:  # last, since an error of the replica's own may be one, too
             if not watch.look().running:
                 silent_since = time.monotonic()
             if time.monotonic() - silent_since > ANSWER_SECONDS:
@@ -80,9 +84,5 @@ def _require_fit(application: str, wanted: Wanted) -> None:
                     f"--through {application}: its replicas run, and their answers do not arrive; set RAY_AUTH_MODE, "
                     "and RAY_AUTH_TOKEN if any, as they were set where the cluster was started"
                 ) from None
-        except RayActorError as error:
-            raise EncorpusError(f"--through {application}: its replica died; run the same command again") from error
-        except (RayTaskError, RayServeException) as error:
-            raise no_answer(application, "refuses_batch_work", error) from error
     if refusal:
         raise UsageError(f"--through {application}: {refusal}")

@@ -50,7 +50,8 @@ def parse_keys(text: str, told: str) -> tuple[ApiKey, ...]:
 
 def _key(name: str, table: Any, told: str) -> ApiKey:
     where = f"{told}: [keys.{name}]"
-    if not isinstance(table, dict) or not SHA256.fullmatch(str(table.get("sha256"))):
+    sha256 = table.get("sha256") if isinstance(table, dict) else None
+    if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
         raise UsageError(f'{where}: sha256 has to be 64 hexadecimal digits, as printf %s "$KEY" | sha256sum gives them')
     for limit, value in table.items():
         if limit not in ("sha256", *LIMITS):
@@ -66,22 +67,27 @@ class KeyFile:
     def __init__(self, path: Path) -> None:
         """Raises UsageError when there is no such file, or it holds no keys."""
         self._path = path
+        self._changed: int | None = None
         self._told: str | None = None
-        try:
-            self._changed = path.stat().st_mtime_ns
-            self.keys = parse_keys(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: cannot read the API keys: {error}") from None
+        self.keys: tuple[ApiKey, ...] = ()
+        if problem := self.reload():
+            raise UsageError(problem)
 
     def reload(self) -> str | None:
-        """Reads the file again if it has changed. What is wrong with it then, told once; the keys stay as they were."""
-        told, self._told = self._told, None
+        """Reads the file again if it has changed, or could not be read. What is wrong with it then, told once; the keys
+        stay as they were."""
+        told = self._told
         try:
             changed = self._path.stat().st_mtime_ns
             if changed != self._changed:
-                self.keys = parse_keys(self._path.read_text(encoding="utf-8"), str(self._path))
-                self._changed = changed
-        except (OSError, UnicodeDecodeError, UsageError) as error:
+                content = self._path.read_bytes()
+                self._changed, self._told = changed, None
+                self.keys = parse_keys(content.decode(), str(self._path))
+        except OSError as error:
+            self._changed, self._told = None, f"{self._path}: cannot read the API keys: {error}"
+        except UnicodeDecodeError as error:
+            self._told = f"{self._path}: cannot read the API keys: {error}"
+        except UsageError as error:
             self._told = str(error)
         return self._told if self._told != told else None
 

@@ -169,7 +169,7 @@ class _Endpoints:
             asked = await parsed(await read_body(request, self._limits.body_bytes, take), parse_predict)
             model = self._model(request, request.path_params["name"])
             self._key_limits.take_request(key)
-            heads = {name: await while_connected(request, model.output(OUTPUTS[name])) for name in asked.outputs}
+            heads = {name: await while_connected(request, model.head(OUTPUTS[name])) for name in asked.outputs}
             values = await while_connected(request, self._outputs(request, model, heads, asked, key))
         body = await asyncio.to_thread(answer_predict, asked, values)
         headers = {FINGERPRINT_HEADER: ", ".join(head.encoder.fingerprint for head in heads.values())}
@@ -183,14 +183,18 @@ class _Endpoints:
         asked: PredictRequest,
         key: ApiKey | None,
     ) -> dict[str, list[np.ndarray]]:
-        """Of each output, an array a text. A key pays for each."""
+        """Of each output, an array a text. A key pays for each, before any is encoded, or for none."""
+        deadline = model.deadline()
         tokens = await model.tokens(asked.texts, truncate=True)
         record_of(request).tokens = count = all_tokens(tokens)
         if "sequence_output" in heads:
             check_size(count, heads["sequence_output"].encoder.dimension)
+        for head in heads.values():
+            head.admit(tokens)
+        self._key_limits.take_tokens(key, count * len(heads))
         values: dict[str, list[np.ndarray]] = {}
         for name, head in heads.items():
-            distinct = await head.encode(tokens, lambda count: self._key_limits.take_tokens(key, count))
+            distinct = await head.encode(tokens, deadline)
             values[name] = [distinct[row] for row in tokens.row]
         return values
 

@@ -49,14 +49,15 @@ def test_predict_gives_what_the_published_snippet_gives(model, tiny_model, outpu
     packed = model.encoder.tokenize(texts)
     inputs = dict(zip(INPUT_NAMES, (packed.word_ids, packed.mask, packed.type_ids), strict=True))
     expected = encoder(inputs, training=False)[output].numpy()
-    found = asyncio.run(model.giving(OUTPUTS[output]).encode(packed))
+    head = asyncio.run(model.head(OUTPUTS[output]))
+    found = asyncio.run(head.encode(packed, head.deadline()))
     for row, value in enumerate(found):
         own = expected[row] if output == "pooled_output" else expected[row, : packed.lengths[row]]
         np.testing.assert_allclose(value, own, rtol=0, atol=1e-4)
 
 
 def test_the_same_weights_are_held_once(model):
-    assert model.giving("pooled").encoder._encoder is model.encoder._encoder
+    assert asyncio.run(model.head("pooled")).encoder._encoder is model.encoder._encoder
 
 
 def test_a_token_id_beyond_the_vocabulary_is_refused(model):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -82,6 +83,14 @@ def test_a_large_request_is_encoded_by_all_replicas():
     assert sorted(other.parts) == [len(TEXTS) // 3] * 2
 
 
+def test_the_tokens_of_a_large_request_are_too_whatever_it_came_to():
+    other = Other(count=2)
+    model = model_beside(other)
+    asyncio.run(model.encode(model.encoder.tokenize(TEXTS), model.deadline()))
+    model.stop()
+    assert sorted(other.parts) == [len(TEXTS) // 3] * 2
+
+
 def test_a_small_request_stays_here():
     other = Other(count=2)
     assert embedded(model_beside(other), TEXTS[:10]) == [vector_of(text) for text in TEXTS[:10]]
@@ -121,6 +130,38 @@ def test_what_is_away_counts_as_waiting_since_it_may_come_back():
     asyncio.run(ask_twice())
     encoder.free.set()
     model.stop()
+
+
+@pytest.mark.parametrize(("refuses", "more"), [(True, 1), (False, len(TEXTS) // 2)], ids=["comes back", "is done"])
+def test_what_comes_back_or_is_done_is_not_away_any_more(refuses, more):
+    other = Other(count=2, refuses=refuses)
+    model = model_beside(other, most_waiting=int(FakeEncoder.tokenize(TEXTS).lengths.sum()))
+    encoder = model.encoder
+    assert isinstance(encoder, FakeEncoder)
+    encoder.free.clear()
+
+    async def ask_and_ask_again() -> None:
+        first = asyncio.ensure_future(model.embed(EmbeddingRequest("small", TEXTS)))
+        while len(other.parts) < 2:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await until_admitted(model, TEXTS[:more])
+        first.cancel()
+
+    try:
+        asyncio.run(ask_and_ask_again())
+    finally:
+        encoder.free.set()
+        model.stop()
+
+
+async def until_admitted(model: ServedModel, texts: tuple[str, ...]) -> None:
+    """Asks again and again."""
+    taken = asyncio.Event()
+    while not taken.is_set():
+        with suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(0.1):
+                await model.embed(EmbeddingRequest("small", texts), lambda tokens: taken.set())
 
 
 def test_what_is_more_than_the_queue_holds_is_refused_however_many_replicas_there_are():

@@ -72,6 +72,25 @@ def test_a_call_that_was_given_up_commits_nothing_more(ledger):
     assert ledger.claim(FIRST.name, Holder("b", "2")) is Claim.MINE
 
 
+def test_a_call_that_was_given_up_begins_nothing_more_and_nobody_waits_for_it(ledger, clock):
+    ledger.given_up(A.call)
+    assert ledger.begin(SECOND.name, A) == Begun(0, unwanted=True)
+    ledger.lost(A.call)
+    assert ledger.begin(SECOND.name, Holder("b", "2")) == Begun(0)
+
+
+def test_a_call_that_was_given_up_is_given_no_late_unit(ledger):
+    ledger.given_up(A.call)
+    assert ledger.late(A, idle=math.inf) is None
+
+
+def test_the_failure_of_a_call_that_was_given_up_is_not_the_units(ledger):
+    ledger.given_up(A.call)
+    ledger.end(FIRST.name, A, failed(FIRST))
+    assert ledger.take() == []
+    assert ledger.without_record([FIRST.name]) == [FIRST.name]
+
+
 def test_a_call_that_is_given_back_has_nothing_in_hand_any_more_and_died_of_nothing(ledger):
     ledger.claim(FIRST.name, A)
     ledger.given_back(A.call)
@@ -83,7 +102,7 @@ def test_a_call_that_is_given_back_has_nothing_in_hand_any_more_and_died_of_noth
 def test_nobody_died_of_what_was_given_up(ledger):
     ledger.given_up(A.call)
     ledger.lost(A.call)
-    assert ledger.begin(FIRST.name, C) == Begun(0)
+    assert ledger.begin(FIRST.name, Holder("b", "2")) == Begun(0)
 
 
 def test_what_a_call_that_was_given_up_makes_after_all_counts(ledger):

@@ -198,6 +198,26 @@ def test_what_would_leave_nothing_or_be_read_again_is_done_to_its_end(prepared, 
     assert worker.do(task, over=lambda: True)
 
 
+@pytest.mark.parametrize(
+    ("task", "left"),
+    [(Task(0, (0, 1)), ["part-000000-000000"]), (Task(1), ["part-000001-000000"])],
+    ids=["run", "stripe"],
+)
+def test_a_call_that_is_given_up_ends_before_the_next_unit_and_tells_of_no_end(prepared, task, left):
+    ledger = GivenUpAfterAUnit()
+    assert not worker_of(prepared, ledger).do(task, call="call")
+    assert [record.unit for record in ledger.take()] == left
+
+
+class GivenUpAfterAUnit(UnitLedger):
+    """A ledger of a job that gives up its call when the first unit is done."""
+
+    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
+        super().end(name, holder, record)
+        if record:
+            self.given_up(holder.call)
+
+
 def test_a_worker_without_work_waits_no_longer_than_its_time(prepared):
     ledger = UnitLedger([Unit(0, 0)])
     assert not worker_of(prepared, ledger).do(Task(None), over=lambda: True)

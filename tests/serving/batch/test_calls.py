@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorDiedError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.serve.exceptions import RayServeException, ReplicaUnavailableError
 
 from pipelines.corpus.plan import Unit
@@ -136,11 +136,14 @@ def test_a_call_without_an_answer_is_given_up_with_its_application_and_keeps_nob
     assert list(claims.values()) == [Claim.MINE, Claim.MINE]
 
 
-def test_a_call_that_no_replica_takes_is_sent_again_and_nobody_died_of_it(monkeypatch):
+@pytest.mark.parametrize(
+    "error", [RayServeException("full"), ActorUnavailableError("not reached", None)], ids=["full", "unavailable"]
+)
+def test_a_call_that_no_replica_takes_is_sent_again_and_nobody_died_of_it(monkeypatch, error):
     def answer(call: Call) -> bool | None:
         if len(application.sent) == 1:
             application.ledger.begin(Unit(0, 0).name, Holder("a replica", call.name))
-            raise RayServeException("full")
+            raise error
         return True
 
     application = Application(monkeypatch, answer)

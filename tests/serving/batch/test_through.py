@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import openai
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ray import serve
+from ray.exceptions import RayTaskError
 
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.errors import EncorpusError, UsageError
@@ -26,6 +28,9 @@ from pipelines.job.worker import EmbedWorker
 from pipelines.output.verify import verify
 from serving.application import application
 from serving.batch import application_state
+from serving.batch import through as through_module
+from serving.batch.application_state import Seen
+from serving.batch.batch_call import Wanted
 from serving.batch.through import through
 from serving.settings import Serving
 from tests.cluster.command_line import encorpus
@@ -139,6 +144,19 @@ def test_what_is_for_the_job_to_say_is_as_with_an_encoder_of_its_own(port, corpu
     assert summary.failures == alone.failures == ()
     assert (summary.stats.tokens, summary.fingerprint) == (alone.stats.tokens, alone.fingerprint)
     assert_same(tmp_path / "out", tmp_path / "alone", tolerance)
+
+
+def test_a_replica_that_has_no_time_to_say_whether_a_job_fits_is_not_waited_for(monkeypatch):
+    class Response:
+        def result(self, timeout_s: float) -> None:
+            raise RayTaskError("refuses_batch_work", "", TimeoutError("no store")).as_instanceof_cause()
+
+    method = SimpleNamespace(remote=lambda wanted: Response())
+    monkeypatch.setattr(through_module, "handle_to", lambda name: SimpleNamespace(refuses_batch_work=method))
+    monkeypatch.setattr(through_module, "Watch", lambda name: SimpleNamespace(look=lambda: Seen(True, running=1)))
+    monkeypatch.setattr(through_module, "ANSWER_SECONDS", 1)
+    with pytest.raises(EncorpusError, match="TimeoutError: no store; look at the logs of its replicas"):
+        through_module._require_fit("app", Wanted(EncoderSpec("model"), "f" * 64, "1"))
 
 
 def test_an_application_that_is_not_there_is_refused_with_those_that_are(port, corpus, spec, tmp_path):

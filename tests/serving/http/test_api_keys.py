@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import UsageError
+from serving.http import api_keys
 from serving.http.api_error import ApiError
 from serving.http.api_keys import ApiKey, KeyFile, authenticate, parse_keys
 
@@ -36,6 +37,7 @@ def test_a_key_may_have_limits():
         (table("a", "key") + "[more]", "and nothing else"),
         ("[keys.a", "no TOML"),
         ('[keys.a]\nsha256 = "abc"', "[keys.a]: sha256 has to be 64 hexadecimal digits"),
+        (f"[keys.a]\nsha256 = {'1' * 64}", "[keys.a]: sha256 has to be 64 hexadecimal digits"),
         ("[keys.a]", "[keys.a]: sha256 has to be 64 hexadecimal digits"),
         (table("a", "key", "limit = 3"), "[keys.a]: unknown entry 'limit'"),
         (table("a", "key", "tokens_per_minute = 0"), "[keys.a]: tokens_per_minute has to be an integer from 1 on"),
@@ -91,6 +93,28 @@ def test_a_file_that_is_broken_later_leaves_the_keys_as_they_were(tmp_path, text
     # It is looked at with every request, and told once.
     assert file.reload() is None
     assert [key.name for key in file.keys] == ["a"]
+
+
+def test_a_broken_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "keys.toml"
+    path.write_text(table("a", "key a"))
+    file = KeyFile(path)
+    replace_file(path, "broken")
+    file.reload()
+    monkeypatch.setattr(api_keys, "parse_keys", None)
+    assert file.reload() is None
+
+
+def test_a_file_that_is_gone_again_is_told_again(tmp_path):
+    path = tmp_path / "keys.toml"
+    path.write_text(table("a", "key a"))
+    file = KeyFile(path)
+    away = tmp_path / "away"
+    told = []
+    for start, end in ((path, away), (away, path), (path, away)):
+        start.rename(end)
+        told.append(file.reload() is not None)
+    assert told == [True, False, True]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"], ids=["missing", "not UTF-8"])

@@ -1,11 +1,16 @@
 """POST /v1/models/NAME:predict: the encoder API's own outputs, in TensorFlow Serving's shape."""
 
+import asyncio
 import base64
+import hashlib
 import json
+import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
+from serving.http.api_keys import ApiKey, FixedKeys
 from serving.http.http_app import FINGERPRINT_HEADER, Limits, http_app
 from serving.served_model import ServedModel
 from tests.serving.fake_encoder import MAX_TOKENS, FakeEncoder, vector_of
@@ -95,8 +100,58 @@ def test_the_fingerprints_are_those_of_the_outputs(predict):
 
 def test_a_model_that_gives_an_output_as_it_is_gives_it_from_its_own_lanes():
     model = ServedModel("small", FakeEncoder("pooled"), most_waiting=1, batch_floor=0.1, deadline_seconds=30)
-    assert model.giving("pooled") is model
+    assert asyncio.run(model.head("pooled")) is model
     model.stop()
+
+
+@pytest.mark.parametrize("outputs", [["pooled_output"], ["sequence_output"], BOTH])
+def test_what_json_cannot_say_is_an_error_that_tells_of_which_text(predict, monkeypatch, outputs):
+    encode = FakeEncoder.encode_batch
+
+    def broken(self: FakeEncoder, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        values = encode(self, ids, mask, types)
+        values[(ids == len("broken")).any(axis=1)] = np.nan
+        return values
+
+    monkeypatch.setattr(FakeEncoder, "encode_batch", broken)
+    answer = predict(instances=["a", "a", "is broken"], outputs=outputs)
+    assert (answer.status, answer.json) == (
+        400,
+        {"error": "The model gives no finite vector for the input at index 2."},
+    )
+
+
+def test_two_outputs_are_paid_at_once_or_not_at_all(model):
+    keys = FixedKeys((ApiKey("small", hashlib.sha256(b"key").hexdigest(), tokens_per_minute=10),))
+    with running(http_app({"small": model}, keys, Limits())) as url:
+
+        def status(text: str, outputs: list[str]) -> int:
+            body = json.dumps({"instances": [text], "outputs": outputs}).encode()
+            return ask(f"{url}/v1/models/small:predict", body, {"authorization": "Bearer key"}).status
+
+        assert status("a b c d", BOTH) == 400
+        assert status("a b", BOTH) == 200
+        assert status("a b", BOTH) == 429
+
+
+def test_two_outputs_have_the_time_of_one():
+    model = ServedModel("small", SlowlyPooling(), most_waiting=1 << 10, batch_floor=0.1, deadline_seconds=0.2)
+    with running(http_app({"small": model}, None, Limits())) as url:
+        body = json.dumps({"instances": ["a"], "outputs": BOTH}).encode()
+        assert ask(f"{url}/v1/models/small:predict", body).status == 503
+    model.stop()
+
+
+class SlowlyPooling(FakeEncoder):
+    """An encoder that takes longer for its first output than there is time."""
+
+    def giving(self, output: str) -> "SlowlyPooling":
+        return SlowlyPooling(output)
+
+    def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
+        if self.output == "pooled":
+            threading.Event().wait(0.4)
+        return super().encode_batch(word_ids, mask, type_ids)
 
 
 def test_an_unknown_model(predict):
