@@ -30,6 +30,14 @@ for path in Path(sys.argv[1]).iterdir():
 """
 
 
+JOINED = """
+import sys
+import time
+import ray
+ray.init(address=sys.argv[1], log_to_driver=False)
+while sum(node["Alive"] for node in ray.nodes()) <= int(sys.argv[2]):
+    time.sleep(0.1)
+"""
 DOWNLOAD = """
 import sys
 from pathlib import Path
@@ -51,10 +59,13 @@ class Stage:
     model: Path
 
     def start(self) -> None:
-        """Ray on the head, which all nodes join."""
+        """Ray on the head, which all nodes have joined."""
         self.head.start_head()
         for node in self.nodes:
             node.join(self.head)
+        # A driver whose own raylet is late finds the head's, as they share a disk.
+        joined = self.head.run(sys.executable, "-c", JOINED, f"{self.head.address}:{RAY_PORT}", str(len(self.nodes)))
+        assert joined.returncode == 0, joined.stderr
 
     def end(self) -> None:
         """Nothing runs any more but the store, and all cables are plugged in."""
