@@ -131,5 +131,7 @@ def test_nobody_reaches_a_pod_unless_a_policy_says_so():
 
 def test_only_the_nodes_of_ray_reach_each_other_on_all_ports():
     policies = [one for one in built(KUBERNETES / "namespace") if one["kind"] == "NetworkPolicy"]
-    wide = [one["metadata"]["name"] for one in policies for rule in one["spec"].get("ingress", ()) if "ports" not in rule]
+    wide = [
+        one["metadata"]["name"] for one in policies for rule in one["spec"].get("ingress", ()) if "ports" not in rule
+    ]
     assert wide == ["ray-among-itself"]

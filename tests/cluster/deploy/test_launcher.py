@@ -52,7 +52,9 @@ def test_workers_come_from_none_and_are_spot_machines(path):
 
 @every_file
 def test_workers_are_told_of_a_notice(path):
-    assert any(f"cluster.spot_notice {path.parent.name} " in one for one in config_of(path)["worker_start_ray_commands"])
+    assert any(
+        f"cluster.spot_notice {path.parent.name} " in one for one in config_of(path)["worker_start_ray_commands"]
+    )
 
 
 @every_file
