@@ -40,7 +40,7 @@ def lines_of(path: Path) -> list[str]:
     if path.suffix == ".yaml":
         return [string for document in documents(text) for string in strings(document)]
     if path.suffix == ".md":
-        text = "\n".join(re.findall(r"^    (\S.*|.*\\)$", text.replace("\\\n     ", "\\\n    "), re.MULTILINE))
+        return re.findall(r"^    (\S.*)$", re.sub(r"\\\n +", "", text), re.MULTILINE)
     joined = re.sub(r"(?<=\()\n(.*?)\n(?=\))", lambda array: " ".join(array[1].split()), text, flags=re.DOTALL)
     return joined.replace("\\\n", " ").splitlines()
 
