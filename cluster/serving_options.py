@@ -41,12 +41,12 @@ def replicas_of(arguments: argparse.Namespace) -> PoolSize:
     """The replicas asked for, with what each of them gets of the connected cluster."""
     from pipelines.job.session import nodes_with
 
-    if arguments.address and arguments.replicas and arguments.gpus_per_replica:
-        # A cluster may start nodes with GPUs only when replicas ask for them.
-        least, most = arguments.replicas
-        return PoolSize(least, most, cpus_per_worker=1, gpus_per_worker=arguments.gpus_per_replica)
     nodes = nodes_with("CPU"), nodes_with("GPU")
-    return pool_size(arguments.replicas, arguments.gpus_per_replica, *nodes, option="--gpus-per-replica")
+    # A cluster may start nodes with GPUs only when replicas ask for them.
+    later = bool(arguments.address)
+    return pool_size(
+        arguments.replicas, arguments.gpus_per_replica, *nodes, option="--gpus-per-replica", nodes_may_come=later
+    )
 
 
 def default_name(handle: str) -> str:

@@ -63,7 +63,9 @@ def pool(prepared: Prepared, work: Remaining, history: History) -> Generator[Rec
 
     job = prepared.job
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
-        asked = pool_size(job.workers, job.gpus_per_worker, nodes_with("CPU"), nodes_with("GPU"))
+        nodes = nodes_with("CPU"), nodes_with("GPU")
+        # A cluster may start nodes with GPUs only when workers ask for them.
+        asked = pool_size(job.workers, job.gpus_per_worker, *nodes, nodes_may_come=bool(job.address))
         tasks = tasks_for(work, asked.most)
         order = work_order(prepared, None if asked.gpus_per_worker else asked.cpus_per_worker)
         size = no_larger_than(asked, len(tasks))

@@ -22,13 +22,15 @@ def pool_size(
     cpus: Sequence[float],
     gpus: Sequence[float],
     option: str = "--gpus-per-worker",
+    nodes_may_come: bool = False,
 ) -> PoolSize:
     """The pool that was asked for; where no number was, a worker a GPU, or a CPU core.
 
     cpus, gpus: of each node. Workers without a GPU share the cores evenly, as far as they fit the nodes. Raises
-    UsageError, which calls `gpus_per_worker` by its option, where no node has the GPUs of one worker.
+    UsageError, which calls `gpus_per_worker` by its option, where no node has the GPUs of one worker; but not where
+    `nodes_may_come` when a number of workers asks for them.
     """
-    if gpus_per_worker and not _places(gpus, gpus_per_worker):
+    if gpus_per_worker and not (workers and nodes_may_come) and not _places(gpus, gpus_per_worker):
         most = f"{max(gpus, default=0):g} GPUs"
         raise UsageError(f"{option} {gpus_per_worker:g}: Ray sees no node with more than {most}")
     room = _places(gpus, gpus_per_worker) if gpus_per_worker else int(sum(cpus))

@@ -44,6 +44,15 @@ def test_gpus_that_no_node_has_are_refused(gpus, most):
         pool_size(None, 2, CLUSTER, gpus)
 
 
+def test_nodes_with_gpus_may_come_when_workers_ask_for_them():
+    assert pool_size((2, 8), 1, [0.0], NO_GPUS, nodes_may_come=True) == PoolSize(2, 8, 1, 1)
+
+
+def test_how_many_gpus_may_come_nobody_knows():
+    with pytest.raises(UsageError, match="Ray sees no node with more than 0 GPUs"):
+        pool_size(None, 1, [0.0], NO_GPUS, nodes_may_come=True)
+
+
 def test_no_worker_is_idle_from_the_start():
     assert no_larger_than(PoolSize(2, 8, 1, 0), tasks=3) == PoolSize(2, 3, 1, 0)
 
