@@ -113,6 +113,7 @@ class Host:
     def mend(self) -> None:
         """Plugs it in again."""
         _ip("-n", self.namespace, "link", "set", "eth0", "up")
+        _ip("-n", self.namespace, "route", "replace", "default", "via", "10.77.0.254")
 
 
 @contextlib.contextmanager
@@ -154,6 +155,8 @@ def _host(folder: Path, switch: str, number: int, shared: Mapping[str, str]) -> 
     _ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
     _ip("-n", name, "link", "set", "eth0", "up")
     _ip("-n", name, "link", "set", "lo", "up")
+    # It leads nowhere, but by it a process finds out which address is its host's.
+    _ip("-n", name, "route", "add", "default", "via", "10.77.0.254")
     own = {"HOME": str(folder), "ENCORPUS_CACHE": str(folder / "cache"), "RAY_TMPDIR": str(folder)}
     return Host(name, f"port{number}", address, folder, {**shared, **own})
 
