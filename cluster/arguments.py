@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from cluster.config_file import defaults_of, read_config
+from cluster.doctor_arguments import doctor_options
 from cluster.encoder_arguments import encoder_options, storage_option
 from cluster.option_types import (
     column_names,
@@ -77,6 +78,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
             "check", help="does this SavedModel follow the encoder API; signature, sizes, fingerprint"
         ),
         "serve": sub.add_parser("serve", help="answer requests over HTTP, and encode for `embed --through`"),
+        "doctor": sub.add_parser("doctor", help="what is wrong with this machine, or with the nodes of a cluster"),
         "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
     }
     _embed_options(commands["embed"])
@@ -88,6 +90,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     _package_options(commands["package"])
     _check_options(commands["check"])
     serve_options(commands["serve"])
+    doctor_options(commands["doctor"])
     commands["demo"].add_argument(
         "folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)"
     )

@@ -1,7 +1,7 @@
 """A model at an fsspec URI, which may be another one tomorrow: what lies there now, and a copy of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +23,30 @@ class RemoteModel:
         self._uri = uri
         self._fs, path = fsspec.core.url_to_fs(uri, **storage_options)
         self._path = path.rstrip("/")
-        self._is_archive = uri.endswith(ARCHIVE_ENDINGS)
+        self.is_archive = uri.endswith(ARCHIVE_ENDINGS)
 
     def version(self) -> str:
         """What is other when any file is: the names, sizes and ETags (or times of change) of the model's files."""
+        return json.dumps(sorted([file["name"], file["size"], version_of(file)] for file in self._files()))
+
+    def size(self) -> int:
+        """Bytes of the model's files, or of its archive."""
+        return sum(file["size"] for file in self._files())
+
+    def _files(self) -> Collection[Mapping[str, Any]]:
         self._fs.invalidate_cache()
-        graph = self._path if self._is_archive else f"{self._path}/saved_model.pb"
+        graph = self._path if self.is_archive else f"{self._path}/saved_model.pb"
         try:
             # Asked for by itself, since a listing is empty both where nothing is and where nothing may be seen.
             files = [self._fs.info(graph)]
         except FileNotFoundError:
-            missing = "no such archive" if self._is_archive else "not a SavedModel (there is no saved_model.pb in it)"
+            missing = "no such archive" if self.is_archive else "not a SavedModel (there is no saved_model.pb in it)"
             raise ModelError(f"model {self._uri}: {missing}") from None
-        if not self._is_archive:
-            files = self._fs.find(self._path, detail=True).values()
-        return json.dumps(sorted([file["name"], file["size"], version_of(file)] for file in files))
+        return files if self.is_archive else self._fs.find(self._path, detail=True).values()
 
     def copy_to(self, folder: Path) -> None:
         """Copies the folder, or unpacks the archive."""
-        if self._is_archive:
+        if self.is_archive:
             with self._fs.open(self._path, "rb") as archive:
                 unpack(archive, folder, self._uri)
         else:
