@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
+from pipelines.encoder.parallel_copy import Source, copy_files
 from pipelines.errors import ModelError
-from pipelines.remote_files import version_of
+from pipelines.remote_files import RemoteFiles, version_of
+from pipelines.retries import Retries, RetryPolicy
 
 
 class RemoteModel:
@@ -23,6 +25,7 @@ class RemoteModel:
         self._uri = uri
         self._fs, path = fsspec.core.url_to_fs(uri, **storage_options)
         self._path = path.rstrip("/")
+        self._store = RemoteFiles(storage_options, RetryPolicy(), Retries())
         self.is_archive = uri.endswith(ARCHIVE_ENDINGS)
 
     def version(self) -> str:
@@ -46,8 +49,19 @@ class RemoteModel:
 
     def copy_to(self, folder: Path) -> None:
         """Copies the folder, or unpacks the archive."""
-        if self.is_archive:
-            with self._fs.open(self._path, "rb") as archive:
-                unpack(archive, folder, self._uri)
-        else:
-            self._fs.get(f"{self._path}/", f"{folder}/", recursive=True)
+        if not self.is_archive:
+            copy_files([self._source(file, folder) for file in self._files()], self._store.read_all_of)
+            return
+        (file,) = self._files()
+        archive = folder / ".archive"
+        copy_files([Source(self._fs.unstrip_protocol(file["name"]), file["size"], archive)], self._store.read_all_of)
+        with archive.open("rb") as content:
+            unpack(content, folder, self._uri)
+        archive.unlink()
+
+    def _source(self, file: Mapping[str, Any], folder: Path) -> Source:
+        """A file of the model, and where it belongs in the folder."""
+        name = file["name"][len(self._path) :].lstrip("/")
+        if ".." in name.split("/"):
+            raise ModelError(f"model {self._uri}: {name} would lie outside of it")
+        return Source(self._fs.unstrip_protocol(file["name"]), file["size"], folder / name)

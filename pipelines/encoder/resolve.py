@@ -10,7 +10,7 @@ from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
 from pipelines.encoder.download import download
 from pipelines.encoder.model_cache import cached, newest
 from pipelines.encoder.remote import RemoteModel
-from pipelines.errors import ModelError
+from pipelines.errors import EncorpusError, ModelError
 from pipelines.local_files import local_path
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def resolve_model(handle: str, storage_options: Mapping[str, Any] | None = None)
 
 def reason_of(error: BaseException) -> str:
     """An error in one short line: with its type where the text alone may mean anything, with the file it is about."""
+    if isinstance(error, EncorpusError):
+        return str(error)
     text = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
     told = " ".join(text.split())[:REASON_LENGTH]
     if not isinstance(error, OSError | ValueError | ImportError) or not told:
