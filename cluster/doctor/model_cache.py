@@ -17,8 +17,8 @@ ABOUT = "model"
 TIMES_AN_ARCHIVE = 3
 
 
-def check_cache(folder: Path | None = None) -> Iterator[Finding]:
-    """Whether the cache can be written, by default this machine's."""
+def check_cache(needed: bool = True, folder: Path | None = None) -> Iterator[Finding]:
+    """Whether the cache can be written, by default this machine's. needed: whether anything has to be."""
     folder = folder or models_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,8 @@ def check_cache(folder: Path | None = None) -> Iterator[Finding]:
             probe.write(b"probe")
     except OSError as error:
         advice = "set ENCORPUS_CACHE on every node to a folder that has room and can be written"
-        yield failure("cache", f"{folder}: cannot be written: {error.strerror}", advice)
+        kind = failure if needed else warning
+        yield kind("cache", f"{folder}: cannot be written: {error.strerror}", advice)
     else:
         yield ok("cache", f"{folder}: can be written")
 

@@ -70,7 +70,6 @@ def examine(questions: Questions, share: Share | None) -> Answer:
         ("packages", lambda: check_packages(versions, required)),
         ("machine", lambda: _machine(share)),
         ("access", lambda: _access(share)),
-        ("cache", check_cache),
     ]
     works = share is None or share.workers(questions.gpus_per_worker) > 0
     if works:
@@ -105,6 +104,8 @@ def _access(share: Share | None) -> Iterator[Finding]:
 
 def _models(questions: Questions, share: Share | None) -> Iterator[Finding]:
     found = look(questions.models, questions.storage.options)
+    here = [isinstance(one, Presence) and one.here for one in found.values()]
+    yield from check_cache(needed=not here or not all(here))
     yield from check_models(found)
     known = [one.bytes or 0 for one in found.values() if isinstance(one, Presence)]
     workers = share.workers(questions.gpus_per_worker) if share else 1 if questions.gpus_per_worker else usable_cores()

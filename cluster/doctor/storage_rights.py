@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cluster.doctor.finding import Finding, failure, ok
 from pipelines.errors import EncorpusError, StorageError
 from pipelines.local_files import local_path
+from pipelines.numbers import count
 from pipelines.retries import RetryPolicy
 from pipelines.storage import Storage
 from pipelines.store_errors import server_answer
@@ -59,7 +60,7 @@ def check_input(uri: str, storage: Storage) -> Input:
         files = list(storage.list_files(uri))
     except EncorpusError as error:
         return Input(_not_possible("input", LIST, uri, error), None)
-    return Input(ok("input", f"{uri}: can be listed, {len(files):,} files"), files[0].uri)
+    return Input(ok("input", f"{uri}: can be listed, {count(len(files), 'file')}"), files[0].uri)
 
 
 def check_readable(uri: str, storage: Storage) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """Every node of a real cluster is asked; one that does not answer, or cannot, is a finding."""
 
+import re
+import tarfile
 import threading
 
 import pytest
@@ -30,13 +32,15 @@ def nodes(cluster):
 
 def test_a_cluster_is_told_by_its_nodes_and_what_is_wrong_with_one_fails(cluster, tmp_path, tiny_model):
     (tmp_path / "in.jsonl").write_text('{"text": "a"}\n')
-    found = encorpus(
-        "doctor", tmp_path / "in.jsonl", "-o", tmp_path / "out", "--model", tiny_model, "--address", cluster
-    )
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(tiny_model, arcname=".")
+    options = ["--model", tmp_path / "model.tar.gz", "--address", cluster]
+    found = encorpus("doctor", tmp_path / "in.jsonl", "-o", tmp_path / "out", *options)
     assert found.status == 1, found
-    assert "cannot be written: " in found.out
-    assert "FAILURE" in found.out
-    assert found.out.splitlines()[-1].split(": ")[1].startswith("1 failure"), found.out
+    all_nodes, _, of_the_worker = re.split(r"^on .*:$", found.out, flags=re.MULTILINE)[1:]
+    assert re.search("ok +packages", all_nodes), found.out
+    assert re.search("FAILURE  cache .*cannot be written: Not a directory", of_the_worker), found.out
+    assert re.search("ok +output .*can be written, read, overwritten, deleted", of_the_worker), found.out
     assert not (tmp_path / "out").exists()
 
 

@@ -58,11 +58,16 @@ def test_a_model_that_is_here_needs_none():
 
 
 def test_a_cache_that_can_be_written_is_fine_and_left_as_it_was(tmp_path):
-    assert levels(check_cache(tmp_path / "models")) == ["ok"]
+    assert levels(check_cache(folder=tmp_path / "models")) == ["ok"]
     assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_is_a_failure(tmp_path):
     (tmp_path / "taken").write_text("a file")
-    (finding,) = check_cache(tmp_path / "taken" / "models")
+    (finding,) = check_cache(folder=tmp_path / "taken" / "models")
     assert (finding.level, "ENCORPUS_CACHE" in finding.advice) == ("FAILURE", True)
+
+
+def test_a_cache_that_is_not_needed_and_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    assert levels(check_cache(needed=False, folder=tmp_path / "taken" / "models")) == ["warning"]
