@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.doctor.finding import Finding, failure, ok, warning
-from pipelines.job.session import OBJECT_STORE_BYTES
+from pipelines.job.pool_size import OBJECT_STORE_BYTES
 from pipelines.numbers import count, size
 
 # Ray raises the soft limit to the hard one by itself, and asks for so many.

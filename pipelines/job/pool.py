@@ -167,6 +167,7 @@ def _require_a_fit_node(unfit: Collection[str], size: PoolSize, last: Record) ->
 
 def _on_fit_nodes(ledger: Any) -> dict[str, Any]:
     """Where a new worker may be placed: not where the model cannot be had."""
+    # Ray 2.64 is to drop what calls this for each new worker; 2.60 has nothing in its place.
     unfit: Any = ray.get(ledger.unfit_nodes.remote())
     return {"label_selector": {NODE_LABEL: f"!in({','.join(sorted(unfit))})"}} if unfit else {}
 

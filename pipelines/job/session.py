@@ -11,9 +11,7 @@ from contextlib import contextmanager
 import ray
 
 from pipelines.errors import EncorpusError, UsageError, first_line
-
-# Only tasks and records pass through the object store, a few hundred bytes each.
-OBJECT_STORE_BYTES = 200 << 20
+from pipelines.job.pool_size import OBJECT_STORE_BYTES
 
 ANSWER_SECONDS = 10
 
