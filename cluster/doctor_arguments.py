@@ -10,7 +10,7 @@ def doctor_options(parser: argparse.ArgumentParser) -> None:
     """Adds them."""
     parser.description = (
         "Says what is wrong with this machine, or with every node of a cluster, for the job that is named; writes "
-        "nothing but a probe in OUTPUT, which it deletes. Exit status: 0 where no job would fail, else 1."
+        "nothing but a probe in OUTPUT, which it deletes. Exit status: 0 where nothing is a failure, else 1."
     )
     parser.add_argument("inputs", nargs="*", type=input_place, metavar="INPUT", help="to be listed and read")
     parser.add_argument("-o", "--output", help="to be listed, written, read, overwritten and deleted in")

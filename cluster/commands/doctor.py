@@ -21,7 +21,7 @@ HEALTHY, UNHEALTHY = 0, 1
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Looks, and tells; the exit status is 0 where no job would fail, and 1 otherwise."""
+    """Looks, and tells; the exit status is 0 where nothing is a failure, and 1 otherwise."""
     storage = probing(storage_of(arguments))
     with line_display(console, "looking"):
         everywhere, files = _input(arguments.inputs, storage)

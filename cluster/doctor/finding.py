@@ -8,7 +8,7 @@ from pipelines.errors import EncorpusError, first_line
 
 
 class Level(StrEnum):
-    """warning: a job may run, but slower, or less safely. failure: a job would fail."""
+    """warning: a job may run, but slower, or less safely. failure: it would fail, or strangers could run code."""
 
     OK = "ok"
     WARNING = "warning"
@@ -36,7 +36,7 @@ def warning(about: str, found: str, advice: str) -> Finding:
 
 
 def failure(about: str, found: str, advice: str) -> Finding:
-    """What a job would fail of."""
+    """What a job would fail of, or a door open to strangers."""
     return Finding(Level.FAILURE, about, found, advice)
 
 
