@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from cluster.config_file import defaults_of, read_config
+from cluster.doctor_arguments import doctor_options
 from cluster.encoder_arguments import encoder_options, storage_option
 from cluster.node_arguments import node_options
 from cluster.option_types import (
@@ -87,6 +88,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
         "logs": sub.add_parser("logs", help="what the last job for an output has said on its cluster"),
         "cancel": sub.add_parser("cancel", help="end the job for an output on its cluster; what is committed stays"),
         "serve": sub.add_parser("serve", help="answer requests over HTTP, and encode for `embed --through`"),
+        "doctor": sub.add_parser("doctor", help="what is wrong with this machine, or with the nodes of a cluster"),
         "demo": sub.add_parser("demo", help="a real small model over real text, then a search"),
     }
     _embed_options(commands["embed"])
@@ -102,6 +104,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     _logs_options(commands["logs"])
     _job_of_output_options(commands["cancel"])
     serve_options(commands["serve"])
+    doctor_options(commands["doctor"])
     commands["demo"].add_argument(
         "folder", nargs="?", default="encorpus-demo", help="where everything goes (default: %(default)s)"
     )

@@ -24,10 +24,10 @@ def defaults_of(
 ) -> dict[str, object]:
     """Options under their names as argparse defaults, converted as on the command line. where: what errors call them.
 
-    A file for `embed` serves `plan` and `submit` too, which pass over the options that they have no use for.
+    A file for `embed` serves `plan`, `submit` and `doctor` too, which pass over the options that they have no use for.
     """
     options = _options(commands[command])
-    known = _options(commands["embed"]) if command in ("plan", "submit") else {}
+    known = _options(commands["embed"]) if command in ("plan", "submit", "doctor") else {}
     defaults: dict[str, object] = {}
     for name, value in given.items():
         key = name.replace("-", "_")

@@ -3,6 +3,7 @@
 EncorpusError          the work failed; the message is one line that says what to do (exit status 1)
 ├── StorageError       a file or object could not be listed, read or written
 │   └── StorageFullError  the store takes no more, whatever is written
+├── NodeUnfitError     this machine cannot have what its work needs; another may
 ├── InputChangedError  a corpus file is not the one that was planned
 └── UsageError         the request itself cannot be right: an option, a path, a column (exit status 2)
     └── ModelError     the handle names no usable text encoder
@@ -34,6 +35,10 @@ class StorageError(EncorpusError):
 
 class StorageFullError(StorageError):
     """The store takes no more: the disk is full, a quota is used up, or it is read-only."""
+
+
+class NodeUnfitError(EncorpusError):
+    """This machine cannot have the model, which the machine that planned the job has."""
 
 
 class InputChangedError(EncorpusError):

@@ -91,6 +91,19 @@ class RemoteFiles:
                 break
         return b"".join(pieces)
 
+    def read_all_of(self, uri: str, start: int, stop: int) -> bytes:
+        """The bytes [start, stop), all of them, or StorageError."""
+
+        def work(fs: Any, key: str) -> bytes:
+            data = _range(fs, key, start, stop)
+            if len(data) < stop - start:
+                raise ShortReadError(f"it ends at byte {start + len(data):,}, and was longer when it was opened")
+            return data
+
+        # Here nobody is left to turn the store's errors into ours, and a decoder would take them for the file's.
+        with one_line_errors(uri, "read"):
+            return self._do(uri, "read", work)
+
     def open(self, uri: str) -> io.RawIOBase:
         """The file, seekable. Its size is that of now: an end that comes sooner is an error, and no end."""
         entry = self.entry(uri, "read")
@@ -98,7 +111,7 @@ class RemoteFiles:
             raise FileNotFoundError("no such file")
         if entry.size < 0:
             raise StorageError(f"{uri}: cannot read: the server does not tell its size; copy it to another place")
-        return RemoteFile(uri, entry.size, partial(self._read_all_of, uri))
+        return RemoteFile(uri, entry.size, partial(self.read_all_of, uri))
 
     def names(self, folder_uri: str) -> list[str]:
         """The names directly in a folder, sorted; none if there is no such folder."""
@@ -159,19 +172,6 @@ class RemoteFiles:
             return found
         file = self.entry(uri, "list")
         return [] if file is None else [file]
-
-    def _read_all_of(self, uri: str, start: int, stop: int) -> bytes:
-        """The bytes [start, stop), all of them."""
-
-        def work(fs: Any, key: str) -> bytes:
-            data = _range(fs, key, start, stop)
-            if len(data) < stop - start:
-                raise ShortReadError(f"it ends at byte {start + len(data):,}, and was longer when it was opened")
-            return data
-
-        # Here nobody is left to turn the store's errors into ours, and a decoder would take them for the file's.
-        with one_line_errors(uri, "read"):
-            return self._do(uri, "read", work)
 
     def _info(self, uri: str, verb: str) -> dict[str, Any] | None:
         """What the filesystem says of a file or folder; None where nothing is."""

@@ -1,6 +1,6 @@
 """Where bytes lie: local files, and through fsspec any object store.
 
-Nothing else opens either, but for models, which `encoder/remote.py` copies as whole folders.
+Nothing else opens either, but for models, which `encoder/remote.py` looks for and copies as whole folders.
 
 Every OSError becomes a StorageError of one line that names the URI, here and while reading an opened file.
 """

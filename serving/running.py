@@ -57,8 +57,8 @@ def listen(host: str, port: int) -> str:
     serve.start(http_options={"host": host, "port": port})
     client = _get_global_client()
     assert client, "it raises where none runs"
-    host = client.http_config.host
-    return f"http://[{host}]:{client.http_config.port}" if ":" in host else f"http://{host}:{client.http_config.port}"
+    where = client.http_config
+    return f"http://[{where.host}]:{where.port}" if ":" in str(where.host) else f"http://{where.host}:{where.port}"
 
 
 def ray_address() -> str:

@@ -39,6 +39,7 @@ ANSWERS = {
     "error": (500, "InternalError", "We encountered an internal error. Please try again."),
     "slow_down": (503, "SlowDown", "Please reduce your request rate."),
     "expired": (400, "ExpiredToken", "The provided token has expired."),
+    "denied": (403, "AccessDenied", "Access Denied"),
 }
 PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "expect")
 
@@ -46,8 +47,8 @@ PASSED_ON = ("connection", "keep-alive", "transfer-encoding", "expect")
 @dataclass
 class FaultProxy:
     """upstream: URL of the server. rate: the part of the requests that fails. expired: access keys that are refused.
-    broken: parts of paths of objects that cannot be written, ever. next: kinds of faults for the next requests, each
-    kept for the first that can fail so.
+    denied: methods that nobody has a right to. broken: parts of paths of objects that cannot be written, ever. next:
+    kinds of faults for the next requests, each kept for the first that can fail so.
 
     requests: counted by method. faults: by kind.
     """
@@ -60,6 +61,7 @@ class FaultProxy:
     log: Path | None = None
     expired: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     next: deque[str] = field(default_factory=deque)
     requests: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -131,6 +133,8 @@ class FaultProxy:
     def _fault(self, request: web.BaseRequest) -> str | None:
         if any(f"Credential={key}/" in request.headers.get("Authorization", "") for key in self.expired):
             return "expired"
+        if request.method in self.denied:
+            return "denied"
         if request.method == "PUT" and any(part in request.raw_path for part in self.broken):
             return "error"
         if self.next and request.method in KINDS[self.next[0]]:

@@ -31,6 +31,20 @@ def download(url: str, folder: Path) -> None:
         unpack(archive, folder, url)
 
 
+def archive_bytes(url: str) -> int | None:
+    """The size of the archive, which is asked for and not fetched; None where the server does not tell.
+
+    Raises ModelError where the server refuses, and what urllib raises.
+    """
+    request = urllib.request.Request(_archive_url(url), method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            announced = answer.headers.get("Content-Length")
+    except urllib.error.HTTPError as error:
+        raise ModelError(f"model {url}: the server answered {error.code} {error.reason}") from None
+    return None if announced is None else int(announced)
+
+
 def _archive_url(url: str) -> str:
     """TF-Hub's convention: a handle with `?tf-hub-format=compressed` answers with the model's archive."""
     parts = urlsplit(url)

@@ -25,9 +25,8 @@ def cached(handle: str, place: str, version: str | None, fetch: Callable[[Path],
     the content there, None where that never changes. Raises ModelError when the cache cannot be written, and whatever
     `fetch` raises.
     """
-    models = _models()
-    stem = _stem(handle, place)
-    final = models / (stem if version is None else f"{stem}-{_short_hash(version)}")
+    final = entry_for(handle, place, version)
+    models, stem = final.parent, _stem(handle, place)
     if final.is_dir():
         return final
     try:
@@ -47,19 +46,26 @@ def cached(handle: str, place: str, version: str | None, fetch: Callable[[Path],
     return final
 
 
+def entry_for(handle: str, place: str, version: str | None) -> Path:
+    """Where `cached` puts a version, there or not."""
+    stem = _stem(handle, place)
+    return models_folder() / (stem if version is None else f"{stem}-{_short_hash(version)}")
+
+
 def newest(handle: str, place: str) -> Path | None:
     """The version of what lies at a place that was fetched last, None where none was."""
-    versions = _models().glob(f"{_stem(handle, place)}-*")
+    versions = models_folder().glob(f"{_stem(handle, place)}-*")
     return max(versions, key=lambda folder: folder.stat().st_mtime_ns, default=None)
 
 
 def entry_of(folder: Path) -> Path | None:
     """The cached model that a folder is or lies in, None for a folder elsewhere."""
-    models = _models()
+    models = models_folder()
     return models / folder.relative_to(models).parts[0] if models in folder.parents else None
 
 
-def _models() -> Path:
+def models_folder() -> Path:
+    """The folder of all fetched models, there or not."""
     return cache_folder() / "models"
 
 

@@ -1,13 +1,15 @@
 """A model at an fsspec URI, which may be another one tomorrow: what lies there now, and a copy of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
+from pipelines.encoder.parallel_copy import Source, copy_files
 from pipelines.errors import ModelError
-from pipelines.remote_files import version_of
+from pipelines.remote_files import RemoteFiles, version_of
+from pipelines.retries import Retries, RetryPolicy
 
 
 class RemoteModel:
@@ -23,26 +25,43 @@ class RemoteModel:
         self._uri = uri
         self._fs, path = fsspec.core.url_to_fs(uri, **storage_options)
         self._path = path.rstrip("/")
-        self._is_archive = uri.endswith(ARCHIVE_ENDINGS)
+        self._store = RemoteFiles(storage_options, RetryPolicy(), Retries())
+        self.is_archive = uri.endswith(ARCHIVE_ENDINGS)
 
     def version(self) -> str:
         """What is other when any file is: the names, sizes and ETags (or times of change) of the model's files."""
+        return json.dumps(sorted([file["name"], file["size"], version_of(file)] for file in self._files()))
+
+    def size(self) -> int:
+        """Bytes of the model's files, or of its archive."""
+        return sum(file["size"] for file in self._files())
+
+    def _files(self) -> Collection[Mapping[str, Any]]:
         self._fs.invalidate_cache()
-        graph = self._path if self._is_archive else f"{self._path}/saved_model.pb"
+        graph = self._path if self.is_archive else f"{self._path}/saved_model.pb"
         try:
             # Asked for by itself, since a listing is empty both where nothing is and where nothing may be seen.
             files = [self._fs.info(graph)]
         except FileNotFoundError:
-            missing = "no such archive" if self._is_archive else "not a SavedModel (there is no saved_model.pb in it)"
+            missing = "no such archive" if self.is_archive else "not a SavedModel (there is no saved_model.pb in it)"
             raise ModelError(f"model {self._uri}: {missing}") from None
-        if not self._is_archive:
-            files = self._fs.find(self._path, detail=True).values()
-        return json.dumps(sorted([file["name"], file["size"], version_of(file)] for file in files))
+        return files if self.is_archive else self._fs.find(self._path, detail=True).values()
 
     def copy_to(self, folder: Path) -> None:
         """Copies the folder, or unpacks the archive."""
-        if self._is_archive:
-            with self._fs.open(self._path, "rb") as archive:
-                unpack(archive, folder, self._uri)
-        else:
-            self._fs.get(f"{self._path}/", f"{folder}/", recursive=True)
+        if not self.is_archive:
+            copy_files([self._source(file, folder) for file in self._files()], self._store.read_all_of)
+            return
+        (file,) = self._files()
+        archive = folder / ".archive"
+        copy_files([Source(self._fs.unstrip_protocol(file["name"]), file["size"], archive)], self._store.read_all_of)
+        with archive.open("rb") as content:
+            unpack(content, folder, self._uri)
+        archive.unlink()
+
+    def _source(self, file: Mapping[str, Any], folder: Path) -> Source:
+        """A file of the model, and where it belongs in the folder."""
+        name = file["name"][len(self._path) :].lstrip("/")
+        if ".." in name.split("/"):
+            raise ModelError(f"model {self._uri}: {name} would lie outside of it")
+        return Source(self._fs.unstrip_protocol(file["name"]), file["size"], folder / name)

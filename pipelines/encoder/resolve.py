@@ -10,7 +10,7 @@ from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
 from pipelines.encoder.download import download
 from pipelines.encoder.model_cache import cached, newest
 from pipelines.encoder.remote import RemoteModel
-from pipelines.errors import ModelError
+from pipelines.errors import EncorpusError, ModelError
 from pipelines.local_files import local_path
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def resolve_model(handle: str, storage_options: Mapping[str, Any] | None = None)
 
 def reason_of(error: BaseException) -> str:
     """An error in one short line: with its type where the text alone may mean anything, with the file it is about."""
+    if isinstance(error, EncorpusError):
+        return str(error)
     text = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
     told = " ".join(text.split())[:REASON_LENGTH]
     if not isinstance(error, OSError | ValueError | ImportError) or not told:
@@ -49,18 +51,40 @@ def reason_of(error: BaseException) -> str:
     return f"{told} ({file})" if file else told
 
 
+def place_of(uri: str, storage_options: Mapping[str, Any]) -> str:
+    """What the cache takes for one place: other options may mean another store of the same name."""
+    return json.dumps([uri, dict(storage_options)], sort_keys=True, default=str)
+
+
+def archive_version(path: Path) -> str:
+    """What is other when a local archive is."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def require_saved_model(folder: Path, handle: str) -> None:
+    """ModelError where no SavedModel is in the folder, with what is there instead."""
+    if (folder / "saved_model.pb").is_file():
+        return
+    if not folder.exists():
+        raise ModelError(f"model {handle}: no such folder")
+    if (folder / "config.json").is_file() or list(folder.glob("*.index")):
+        raise ModelError(
+            f"model {handle}: a checkpoint, not a SavedModel; run `encorpus package {handle} -o DIR` first"
+        )
+    raise ModelError(f"model {handle}: not a SavedModel (there is no saved_model.pb in it)")
+
+
 def _local(handle: str, path: Path) -> Path:
     if handle.endswith(ARCHIVE_ENDINGS) and path.is_file():
-        status = path.stat()
-        version = f"{status.st_size} {status.st_mtime_ns}"
+        version = archive_version(path)
         return _fetched(handle, str(path.resolve()), version, lambda folder: _unpack_file(path, folder))
-    _require_saved_model(path, handle)
+    require_saved_model(path, handle)
     return path.resolve()
 
 
 def _remote(uri: str, storage_options: Mapping[str, Any]) -> Path:
-    # Other options may mean another store of the same name.
-    place = json.dumps([uri, dict(storage_options)], sort_keys=True, default=str)
+    place = place_of(uri, storage_options)
     try:
         model = RemoteModel(uri, storage_options)
         version = model.version()
@@ -84,21 +108,9 @@ def _remote(uri: str, storage_options: Mapping[str, Any]) -> Path:
 def _fetched(handle: str, place: str, version: str | None, fill: Callable[[Path], None]) -> Path:
     def fetch(folder: Path) -> None:
         fill(folder)
-        _require_saved_model(folder, handle)
+        require_saved_model(folder, handle)
 
     return cached(handle, place, version, fetch)
-
-
-def _require_saved_model(folder: Path, handle: str) -> None:
-    if (folder / "saved_model.pb").is_file():
-        return
-    if not folder.exists():
-        raise ModelError(f"model {handle}: no such folder")
-    if (folder / "config.json").is_file() or list(folder.glob("*.index")):
-        raise ModelError(
-            f"model {handle}: a checkpoint, not a SavedModel; run `encorpus package {handle} -o DIR` first"
-        )
-    raise ModelError(f"model {handle}: not a SavedModel (there is no saved_model.pb in it)")
 
 
 def _unpack_file(path: Path, folder: Path) -> None:

@@ -33,6 +33,7 @@ class Summary:
     run. seconds, seconds_to_first_shard: from the start of the run to its end and to its first shard, None when it
     wrote none. limited: whether the run stopped at its limit.
     report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
+    unfit_nodes: a line of each node that could not have the model, and was given no work.
     """
 
     output: str
@@ -47,6 +48,7 @@ class Summary:
     limited: bool
     report: str | None
     report_error: str | None
+    unfit_nodes: tuple[str, ...] = ()
 
 
 # Does what is given of a prepared job, notes the number of workers, and gives the records as they come. Closed before
@@ -136,6 +138,7 @@ def run(
         limited=limited,
         report=None if history.empty or report_error else prepared.output.report_uri,
         report_error=report_error,
+        unfit_nodes=tuple(history.unfit_nodes),
     )
 
 

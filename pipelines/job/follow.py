@@ -1,6 +1,6 @@
 """Follows a job's tasks to their end through its ledger: the records as they are told, whoever does the tasks."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,7 +25,7 @@ Start = Callable[[Any, bool], AbstractContextManager["Future[None]"]]
 
 def follow(
     tasks: Sequence[Task], replaced: Collection[Unit], start: Start, late_seconds: float = LATE_SECONDS
-) -> Iterator[Record]:
+) -> Generator[Record]:
     """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
 
     A unit that is late is given to others, so it may have several records. The end is when all units have one, and all

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.job.lengths import BINS, bin_width
 from pipelines.job.progress import Snapshot, Totals
-from pipelines.job.record import Record
+from pipelines.job.record import Outcome, Record
 from pipelines.job.timeline import Timeline
 from pipelines.output.layout import unit_named
 from pipelines.output.shard_info import ShardInfo
@@ -35,6 +35,8 @@ class History:
         self.started = started
         # The least and the most workers of the pool; told when that is known.
         self.pool: tuple[int, int] = (1, 1)
+        # What each node said that could not have the model.
+        self.unfit_nodes: list[str] = []
         self.bytes = 0
         self._clock = clock
         self._max_tokens = max_tokens
@@ -60,7 +62,10 @@ class History:
         return not self.totals.done and not self.totals.failures
 
     def add(self, record: Record) -> None:
-        """Folds the record of a unit that came to its end, each unit once."""
+        """Folds the record of a unit that came to its end, each unit once, or of a node."""
+        if record.outcome is Outcome.UNFIT:
+            self.unfit_nodes.append(record.message)
+            return
         if not self.totals.add(record):
             return
         self._last = self.totals.snapshot()

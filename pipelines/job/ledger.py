@@ -92,6 +92,10 @@ class Ledger(Protocol):
         """What the driver is to know of something else than a unit."""
         ...
 
+    def unfit(self, node: str, record: Record) -> None:
+        """A node cannot have the model, and new workers are to be elsewhere. record: what the driver is told, once."""
+        ...
+
     def late(self, holder: Holder, idle: float) -> Copy | None:
         """A late unit, for a worker that has none, in a call that is wanted. idle: seconds that the holder has waited
         for it."""
@@ -159,6 +163,7 @@ class UnitLedger:
         self._copies: Counter[str] = Counter()
         self._seconds: deque[float] = deque(maxlen=LIKE)
         self._records: list[Record] = []
+        self._unfit: set[str] = set()
 
     def arrive(self, worker: str) -> None:
         """As Ledger.arrive."""
@@ -255,6 +260,16 @@ class UnitLedger:
         """As Ledger.tell."""
         self._records.append(record)
 
+    def unfit(self, node: str, record: Record) -> None:
+        """As Ledger.unfit."""
+        if node not in self._unfit:
+            self._unfit.add(node)
+            self._records.append(record)
+
+    def unfit_nodes(self) -> frozenset[str]:
+        """The ids of the nodes that cannot have the model."""
+        return frozenset(self._unfit)
+
     def take(self) -> list[Record]:
         """The records that the driver has not taken yet."""
         records, self._records = self._records, []
@@ -314,6 +329,10 @@ class RemoteLedger:
     def tell(self, record: Record) -> None:
         """As Ledger.tell."""
         _answer(self._actor.tell.remote(record))
+
+    def unfit(self, node: str, record: Record) -> None:
+        """As Ledger.unfit."""
+        _answer(self._actor.unfit.remote(node, record))
 
     def late(self, holder: Holder, idle: float) -> Copy | None:
         """As Ledger.late."""

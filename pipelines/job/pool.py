@@ -4,9 +4,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import ray
@@ -15,11 +16,12 @@ from ray.data._internal.execution.execution_callback import ExecutionCallback
 from ray.data._internal.execution.streaming_executor import StreamingExecutor
 from ray.data.block import BlockMetadata
 
+from pipelines.errors import EncorpusError
 from pipelines.job.follow import follow
 from pipelines.job.ledger import LATE_SECONDS, RemoteLedger
 from pipelines.job.pool_size import PoolSize
 from pipelines.job.pool_worker import PoolWorker
-from pipelines.job.record import Record
+from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
 from pipelines.job.work_order import WorkOrder
 
@@ -35,6 +37,9 @@ STOP_POLL_SECONDS = 1.0
 
 # A worker may die while it loads (a full machine, a lost node) without the job being at fault.
 MOST_DEATHS_WHILE_LOADING = 3
+
+# Ray's label of a node, with its id.
+NODE_LABEL = "ray.io/node-id"
 
 
 class TaskSource(Datasource):
@@ -94,7 +99,10 @@ class _Executor:
 def run_tasks(
     tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
 ) -> Iterator[Record]:
-    """Has a pool do the tasks, and gives their records, as `follow` does."""
+    """Has a pool do the tasks, and gives their records, as `follow` does, beside those of nodes without the model.
+
+    Raises EncorpusError also when no node can have it.
+    """
 
     @contextmanager
     def start(ledger: Any, late: bool) -> Iterator[Future[None]]:
@@ -105,7 +113,13 @@ def run_tasks(
         with _running(dataset, executor) as end:
             yield end
 
-    return follow(tasks, order.replaced, start, late_seconds)
+    unfit: set[str] = set()
+    with closing(follow(tasks, order.replaced, start, late_seconds)) as records:
+        for record in records:
+            if record.outcome is Outcome.UNFIT:
+                unfit.add(record.unit)
+                _require_a_fit_node(unfit, size, record)
+            yield record
 
 
 def _dataset(
@@ -115,7 +129,7 @@ def _dataset(
     sent = [*tasks, *[Task(file=None)] * idle]
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
-    with DataContext.current(_context(executor)):
+    with DataContext.current(_context(executor, size)):
         return ray.data.read_datasource(TaskSource(sent), override_num_blocks=len(sent), **resources).map_batches(
             PoolWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
@@ -123,6 +137,7 @@ def _dataset(
             batch_format="pyarrow",
             zero_copy_batch=True,
             **resources,
+            ray_remote_args_fn=partial(_on_fit_nodes, ledger),
             compute=ActorPoolStrategy(
                 min_size=size.least,
                 max_size=size.most,
@@ -142,13 +157,29 @@ def tasks_in_flight(tasks: int, size: PoolSize) -> int:
     return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
 
 
-def _context(executor: _Executor) -> DataContext:
+def _require_a_fit_node(unfit: Collection[str], size: PoolSize, last: Record) -> None:
+    for node in ray.nodes():
+        room = node["Resources"].get("GPU", 0) if size.gpus_per_worker else node["Resources"].get("CPU", 0)
+        if node["Alive"] and room > 0 and node["NodeID"] not in unfit:
+            return
+    raise EncorpusError(f"no node can have the model; {last.message}")
+
+
+def _on_fit_nodes(ledger: Any) -> dict[str, Any]:
+    """Where a new worker may be placed: not where the model cannot be had."""
+    # Ray 2.64 is to drop what calls this for each new worker; 2.60 has nothing in its place.
+    unfit: Any = ray.get(ledger.unfit_nodes.remote())
+    return {"label_selector": {NODE_LABEL: f"!in({','.join(sorted(unfit))})"}} if unfit else {}
+
+
+def _context(executor: _Executor, size: PoolSize) -> DataContext:
     """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.custom_execution_callback_classes = [_told_of(executor)]
-    context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING
+    # All workers of a node that cannot have the model end together.
+    context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING + size.most
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
     return context

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from pipelines.errors import UsageError
 
+# Of a job's own Ray: only tasks and records pass through the object store, a few hundred bytes each.
+OBJECT_STORE_BYTES = 200 << 20
+
 
 @dataclass(frozen=True)
 class PoolSize:

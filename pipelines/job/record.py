@@ -11,7 +11,8 @@ from pipelines.output.shard_info import ShardInfo
 class Outcome(StrEnum):
     """done: its shard is committed. failed: this unit could not be made, the others can. set_aside: it killed its
     worker too often. fatal: the job cannot go on, whatever the unit. refused: nor could it ever as it was asked for.
-    ended: no unit, but a stripe of a streamed file has no more of them."""
+    ended: no unit, but a stripe of a streamed file has no more of them. unfit: no unit, but a node that cannot have the
+    model; others go on."""
 
     DONE = "done"
     FAILED = "failed"
@@ -19,14 +20,15 @@ class Outcome(StrEnum):
     FATAL = "fatal"
     REFUSED = "refused"
     ENDED = "ended"
+    UNFIT = "unfit"
 
 
 @dataclass(frozen=True)
 class Record:
-    """unit: its name; what was being read where no unit was reached; empty for a worker that could not load.
-    shard: what the footer says, when done. reasons: rejects by reason. retries: of storage, by this unit's worker since
-    its last record. lengths: rows by their tokens, as `length_counts` gives them. worker: host and process. started:
-    seconds since 1970, by the worker's clock; seconds: from then to the unit's end."""
+    """unit: its name; what was being read where no unit was reached; the id of a node; empty for a worker that could
+    not load. shard: what the footer says, when done. reasons: rejects by reason. retries: of storage, by this unit's
+    worker since its last record. lengths: rows by their tokens, as `length_counts` gives them. worker: host and
+    process. started: seconds since 1970, by the worker's clock; seconds: from then to the unit's end."""
 
     unit: str
     outcome: Outcome

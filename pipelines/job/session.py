@@ -12,9 +12,7 @@ import ray
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from pipelines.errors import EncorpusError, UsageError, first_line
-
-# Only tasks and records pass through the object store, a few hundred bytes each.
-OBJECT_STORE_BYTES = 200 << 20
+from pipelines.job.pool_size import OBJECT_STORE_BYTES
 
 ANSWER_SECONDS = 10
 

@@ -19,7 +19,7 @@ from functools import partial
 from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_digest, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
-from pipelines.errors import EncorpusError, InputChangedError, StorageFullError, UsageError, first_line
+from pipelines.errors import EncorpusError, InputChangedError, NodeUnfitError, StorageFullError, UsageError, first_line
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
@@ -62,6 +62,11 @@ class EmbedWorker:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
             self._encoder = order.load(order)
+        except NodeUnfitError as error:
+            ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, f"node {socket.gethostname()}: {error}"))
+            self._broken = Record("", Outcome.FATAL, str(error))
+            if not _restarted():
+                raise  # and a worker takes its place on another node
         except Exception as error:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
             self._broken = Record("", outcome, _told(error))
@@ -258,6 +263,20 @@ def _name_in_ledger() -> str:
 
     actor = ray.get_runtime_context().get_actor_id() if ray.is_initialized() else None
     return actor or f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _node() -> str:
+    """The node's id; outside Ray, the host."""
+    import ray
+
+    return ray.get_runtime_context().get_node_id() if ray.is_initialized() else socket.gethostname()
+
+
+def _restarted() -> bool:
+    """Whether this worker had tasks before it died, which wait for it alone."""
+    import ray
+
+    return ray.is_initialized() and bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _first_reject(rows: UnitRows) -> str:

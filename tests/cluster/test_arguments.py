@@ -114,6 +114,13 @@ def test_plan_passes_over_what_only_embed_needs(option, toml):
     assert parsed("--config", toml(f"{option} = {OPTIONS[option][0][1]}"), command="plan")["shard_rows"] is None
 
 
+def test_a_file_of_a_whole_job_serves_the_doctor(toml):
+    found = parsed(
+        "--config", toml(*(f"{option} = {values[0][1]}" for option, values in OPTIONS.items())), command="doctor"
+    )
+    assert (found["model"], found["output"], found["address"]) == ("model", "out", "auto")
+
+
 def test_a_whole_job_can_stand_in_the_file(toml):
     path = toml(*(f"{option} = {values[0][1]}" for option, values in OPTIONS.items()))
     words = [word for option, values in OPTIONS.items() for word in (f"--{option}", values[0][0])]

@@ -102,3 +102,10 @@ def test_what_to_do_next_names_the_storage_options_without_their_values():
 def test_a_run_that_made_nothing_has_nothing_to_tell():
     nothing = replace(DONE, progress=replace(PROGRESS, rows=0, documents=0), seconds_to_first_shard=None)
     assert list(summary_lines(nothing)) == []
+
+
+def test_a_node_that_was_given_no_work_is_told_with_its_reason():
+    (told,) = [
+        line for line in summary_lines(replace(DONE, unfit_nodes=("node gpu-7: the disk is full",))) if "gpu-7" in line
+    ]
+    assert told == "no work was given to a node that cannot have the model: node gpu-7: the disk is full"

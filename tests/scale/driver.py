@@ -135,14 +135,14 @@ def ray_alone(tasks: list[Task], processes: int) -> None:
 @contextmanager
 def many_workers_a_process() -> Iterator[None]:
     """The pool with workers that are simulated, and as many calls in flight at a process as to all that it holds."""
-    before = pool.EmbedWorker, pool.CALLS_AT_ONCE, pool.TASKS_IN_FLIGHT
-    pool.EmbedWorker = ManyWorkers
+    before = pool.PoolWorker, pool.CALLS_AT_ONCE, pool.TASKS_IN_FLIGHT
+    pool.PoolWorker = ManyWorkers
     pool.CALLS_AT_ONCE *= WORKERS_A_PROCESS
     pool.TASKS_IN_FLIGHT *= WORKERS_A_PROCESS
     try:
         yield
     finally:
-        pool.EmbedWorker, pool.CALLS_AT_ONCE, pool.TASKS_IN_FLIGHT = before
+        pool.PoolWorker, pool.CALLS_AT_ONCE, pool.TASKS_IN_FLIGHT = before
 
 
 def _mark() -> tuple[float, float, int]:

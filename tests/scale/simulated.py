@@ -21,6 +21,7 @@ from pipelines.encoder.stats import EncodeStats
 from pipelines.job.ledger import Copy
 from pipelines.job.lengths import length_counts
 from pipelines.job.record import Outcome, Record
+from pipelines.job.tasks import tasks_of
 from pipelines.job.work_order import UnitEncoder, WorkOrder
 from pipelines.job.worker import EmbedWorker, _Stopwatch
 from pipelines.output.shard import shard_bytes, shard_table
@@ -84,6 +85,12 @@ class ManyWorkers(EmbedWorker):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._patterns: dict[tuple[int, int, int, bool], tuple[bytes, ShardInfo]] = {}
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """As PoolWorker, but of a node that stays."""
+        for task in tasks_of(table):
+            self.do(task)
+        return table
 
     def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: _Stopwatch, copy: Copy | None = None) -> None:
         super()._attempt(unit, lambda: self._made_up(unit), watch, copy)

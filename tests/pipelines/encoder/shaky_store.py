@@ -7,7 +7,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 
 class ShakyStore(MemoryFileSystem):
-    """In `failing(error)` every access raises it; `after_a_file` is called when one was copied."""
+    """In `failing(error)` every access raises it; `after_a_file` is called when a part of one was read."""
 
     protocol = "shaky"
     store: dict = {}  # noqa: RUF012  its own, not the one that all stores in memory share
@@ -35,10 +35,10 @@ class ShakyStore(MemoryFileSystem):
         self._fail()
         return super().info(path, **options)
 
-    def get_file(self, rpath, lpath, **options):
-        self._fail()
-        super().get_file(rpath, lpath, **options)
+    def cat_file(self, path, *arguments, **options):
+        data = super().cat_file(path, *arguments, **options)
         self.after_a_file(self)
+        return data
 
     def _open(self, path, *arguments, **options):
         self._fail()

@@ -290,3 +290,10 @@ def test_records_are_taken_once_in_their_order(ledger):
     ledger.tell(ended)
     assert ledger.take() == [done(FIRST), ended]
     assert ledger.take() == []
+
+
+def test_a_node_that_cannot_have_the_model_is_told_once_however_many_workers_say_so(ledger):
+    for _ in range(3):
+        ledger.unfit("n1", Record("n1", Outcome.UNFIT, "the disk is full"))
+    assert [record.message for record in ledger.take()] == ["the disk is full"]
+    assert ledger.unfit_nodes() == {"n1"}

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import resolve_spec
+from pipelines.errors import NodeUnfitError
 from pipelines.job import worker as worker_module
 from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, Holder, UnitLedger
 from pipelines.job.prepare import prepare
@@ -121,13 +122,16 @@ def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
     assert (record.outcome, "differs from the driver's" in record.message) == (Outcome.FATAL, True)
 
 
-def test_a_model_that_is_not_there_is_the_askers_mistake(prepared, tiny_model, tmp_path):
+def test_a_worker_whose_node_cannot_have_the_model_says_so_and_does_not_begin(prepared, tiny_model, tmp_path):
     shutil.copytree(tiny_model, tmp_path / "moved")
     spec = replace(prepared.job.encoder, model=str(tmp_path / "moved"))
     fingerprint = resolve_spec(spec).fingerprint
     shutil.rmtree(tmp_path / "moved")
-    (record,) = records(worker_of(prepared, encoder=spec, fingerprint=fingerprint), Task(0, (0,)))
-    assert (record.outcome, "no such folder" in record.message) == (Outcome.REFUSED, True)
+    ledger = UnitLedger()
+    with pytest.raises(NodeUnfitError, match="no such folder"):
+        worker_of(prepared, ledger, encoder=spec, fingerprint=fingerprint)
+    (record,) = ledger.take()
+    assert (record.outcome, "no such folder" in record.message) == (Outcome.UNFIT, True)
 
 
 def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):

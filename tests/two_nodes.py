@@ -1,0 +1,36 @@
+"""A Ray cluster of several nodes on this machine, as processes of their own."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import ray
+from ray.cluster_utils import Cluster
+
+OBJECT_STORE_BYTES = 80 << 20
+
+
+@contextmanager
+def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
+    """The address of a cluster with a head, which has no work, and a node of a CPU for each environment, for the time
+    of the block. folder: Ray's, with a short path, since sockets lie in it."""
+    (folder / "ray").mkdir(parents=True)
+    if ray.is_initialized():
+        ray.shutdown()
+    with mock.patch.dict(os.environ, {"RAY_TMPDIR": str(folder)}):
+        cluster: Any = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False},
+        )
+        try:
+            for environment in workers:
+                with mock.patch.dict(os.environ, environment):
+                    cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES)
+            cluster.wait_for_nodes()
+            yield cluster.address
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
