@@ -63,11 +63,12 @@ def test_it_is_enough_to_embed(embedded):
     assert embedded.status == 0, embedded.err
 
 
-def test_it_is_enough_to_sweep_away_what_is_not_needed(embedded, options):
-    user = s3fs.S3FileSystem(**options)
-    user.pipe(f"{OUTPUT}/sub/x", b"a")
-    user.rm(f"{OUTPUT}/sub/x")
-    assert not user.exists(f"{OUTPUT}/sub/x")
+def test_it_is_enough_to_delete_below_the_output(embedded, options):
+    user, place = s3fs.S3FileSystem(**options), f"{OUTPUT}/sub/x"
+    user.pipe(place, b"a")
+    user.rm(place)
+    with pytest.raises(FileNotFoundError):
+        user.cat(place)
 
 
 @pytest.mark.parametrize("place", [f"{CORPUS}/b.parquet", f"{MODEL}/saved_model.pb", "your-output-bucket/other/x"])
