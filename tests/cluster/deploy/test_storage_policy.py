@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import s3fs
 
+from pipelines.storage import Storage
 from tests.cluster.command_line import encorpus
 from tests.cluster.deploy.files import DEPLOY
 from tests.s3_server import KEY, SECRET, moto_server
@@ -66,7 +67,7 @@ def test_it_is_enough_to_embed(embedded):
 def test_it_is_enough_to_delete_below_the_output(embedded, options):
     user, place = s3fs.S3FileSystem(**options), f"{OUTPUT}/sub/x"
     user.pipe(place, b"a")
-    user.rm(place)
+    Storage(options).delete(f"s3://{place}")
     with pytest.raises(FileNotFoundError):
         user.cat(place)
 
