@@ -43,7 +43,9 @@ def test_a_resource_is_named_but_for_what_is_below_a_prefix_of_ones_own(statemen
         assert set(listed(statement["Action"])) <= ONLY_OF_EVERYTHING
         return
     for resource in listed(statement["Resource"]):
-        assert re.fullmatch(r"arn:aws:s3:::your-[^*]+(/your-[^*]+/\*)?|arn:aws:(ec2|iam):[^*]*(/[^*]*\*?)", resource)
+        assert re.fullmatch(
+            r"arn:aws:s3:::your-[^*]+(/your-[^*/]+(/\*)?)?|arn:aws:(ec2|iam):[^*]*(/[^*]*\*?)", resource
+        )
 
 
 @pytest.mark.parametrize("statement", [one for one in EVERY if "ec2:TerminateInstances" in str(one)])
