@@ -266,10 +266,6 @@ class UnitLedger:
             self._unfit.add(node)
             self._records.append(record)
 
-    def unfit_nodes(self) -> frozenset[str]:
-        """The ids of the nodes that cannot have the model."""
-        return frozenset(self._unfit)
-
     def take(self) -> list[Record]:
         """The records that the driver has not taken yet."""
         records, self._records = self._records, []

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import Any
 
 import ray
@@ -89,6 +88,12 @@ class _Executor:
         self._running = running
         running.__class__ = _FreesItsWorkers
 
+    def keep_off(self, nodes: Collection[str]) -> None:
+        """Places whatever workers it starts from now on elsewhere. nodes: their ids."""
+        # Arguments by a function of ours (`ray_remote_args_fn`) would keep reading from being fused into the worker.
+        for operator in self._running._topology:
+            operator.data_context.execution_options.label_selector = {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
+
     def stop(self) -> None:
         """Ends what runs, and with it the workers, stuck ones too."""
         self._stopped = True
@@ -103,12 +108,12 @@ def run_tasks(
 
     Raises EncorpusError also when no node can have it.
     """
+    executor = _Executor()
 
     @contextmanager
     def start(ledger: Any, late: bool) -> Iterator[Future[None]]:
         # No more than the pool has at least: these never end before the others, and would have it grow.
         idle = CALLS_AT_ONCE * size.least if late and size.most > 1 else 0
-        executor = _Executor()
         dataset = _dataset(tasks, idle, order, size, ledger, executor)
         with _running(dataset, executor) as end:
             yield end
@@ -119,6 +124,7 @@ def run_tasks(
             if record.outcome is Outcome.UNFIT:
                 unfit.add(record.unit)
                 _require_a_fit_node(unfit, size, record)
+                executor.keep_off(unfit)
             yield record
 
 
@@ -137,7 +143,6 @@ def _dataset(
             batch_format="pyarrow",
             zero_copy_batch=True,
             **resources,
-            ray_remote_args_fn=partial(_on_fit_nodes, ledger),
             compute=ActorPoolStrategy(
                 min_size=size.least,
                 max_size=size.most,
@@ -165,21 +170,14 @@ def _require_a_fit_node(unfit: Collection[str], size: PoolSize, last: Record) ->
     raise EncorpusError(f"no node can have the model; {last.message}")
 
 
-def _on_fit_nodes(ledger: Any) -> dict[str, Any]:
-    """Where a new worker may be placed: not where the model cannot be had."""
-    # Ray 2.64 is to drop what calls this for each new worker; 2.60 has nothing in its place.
-    unfit: Any = ray.get(ledger.unfit_nodes.remote())
-    return {"label_selector": {NODE_LABEL: f"!in({','.join(sorted(unfit))})"}} if unfit else {}
-
-
 def _context(executor: _Executor, size: PoolSize) -> DataContext:
     """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.custom_execution_callback_classes = [_told_of(executor)]
-    # All workers of a node that cannot have the model end together.
-    context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING + size.most
+    # All workers of a node that cannot have the model end together, and some that were begun there meanwhile.
+    context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING + 2 * size.most
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
     return context

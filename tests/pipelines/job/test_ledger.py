@@ -296,4 +296,3 @@ def test_a_node_that_cannot_have_the_model_is_told_once_however_many_workers_say
     for _ in range(3):
         ledger.unfit("n1", Record("n1", Outcome.UNFIT, "the disk is full"))
     assert [record.message for record in ledger.take()] == ["the disk is full"]
-    assert ledger.unfit_nodes() == {"n1"}
