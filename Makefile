@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test fuzz-http soak chaos chaos-serving bench bench-serving huge-stream scale-sim clean
+.PHONY: demo test fuzz-http soak chaos chaos-serving cluster-test bench bench-serving huge-stream scale-sim clean
 
 demo: .venv/demo
 	$(BIN)/encorpus demo .demo
@@ -30,6 +30,11 @@ chaos: .venv/demo .venv/rclone
 # People and jobs on live replicas that are killed, updated, and started again from none. SECONDS=n of kills.
 chaos-serving: .venv/demo
 	$(BIN)/python -m tests.e2e.live_replicas
+
+# A job over several hosts, network namespaces of this machine, that are killed, drained, cut off, and lose their head.
+# Needs root. KILLS=n hosts, 30 s apart; ROWS=n.
+cluster-test: .venv/demo
+	KILLS=$(or $(KILLS),6) ROWS=$(or $(ROWS),20000) $(BIN)/pytest -s -m "cluster or not soak" tests/e2e/test_cluster.py tests/e2e/test_cluster_refusals.py
 
 # Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
 bench: .venv/demo .bench/ready

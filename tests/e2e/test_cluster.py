@@ -1,6 +1,6 @@
 """A cluster of several hosts that are lost, cut off, drained and joined while a job runs, with tokens asked for.
 
-`make test` runs it small; `make cluster-test` with KILLS and ROWS in full, and shows its figures.
+`make test` kills one host; `make cluster-test` does all of it, with KILLS and ROWS, and shows its figures.
 """
 
 import os
@@ -49,6 +49,7 @@ def worker_logs(host: Host) -> str:
     return "".join(path.read_text(errors="replace") for path in host.folder.glob("ray/session_*/logs/worker-*"))
 
 
+@pytest.mark.timeout(900 + 60 * KILLS)
 def test_hosts_that_die_and_join_lose_and_double_nothing(cluster):
     job, dead, kills = cluster.embed("dying"), [], 0
     choice = random.Random(1)
@@ -70,6 +71,8 @@ def test_hosts_that_die_and_join_lose_and_double_nothing(cluster):
     assert again <= kills * IN_FLIGHT
 
 
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
 def test_a_host_that_is_drained_has_nothing_done_again(cluster):
     job = cluster.embed("drained")
     until(lambda: len(cluster.puts("drained")) > 3 or job.poll() is not None, "the first shards")
@@ -82,6 +85,8 @@ def test_a_host_that_is_drained_has_nothing_done_again(cluster):
     assert "the worker leaves it" in worker_logs(node)
 
 
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
 def test_a_host_that_is_cut_off_for_a_while_is_no_harm(cluster):
     job = cluster.embed("cut")
     until(lambda: len(cluster.puts("cut")) > 3 or job.poll() is not None, "the first shards")
@@ -92,6 +97,8 @@ def test_a_host_that_is_cut_off_for_a_while_is_no_harm(cluster):
     cluster.assert_whole("cut")
 
 
+@pytest.mark.cluster
+@pytest.mark.timeout(900)
 def test_without_its_head_a_job_ends_in_one_line_and_goes_on_when_there_is_one_again(cluster):
     driver = cluster.nodes[2]
     job = cluster.embed("headless", on=driver)
