@@ -276,7 +276,9 @@ def _restarted() -> bool:
     """Whether this worker had tasks before it died, which wait for it alone."""
     import ray
 
-    return ray.is_initialized() and bool(ray.get_runtime_context().was_current_actor_reconstructed)
+    if not ray.is_initialized() or ray.get_runtime_context().get_actor_id() is None:
+        return False
+    return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _first_reject(rows: UnitRows) -> str:
