@@ -13,9 +13,9 @@ from tests.cluster.jobs.client_machine import ClientMachine
 from tests.cluster.jobs.cut_connections import way_to
 from tests.cluster.small_outputs import MAX_TOKENS, write_mixed_corpus, write_parquet
 
-UNITS = 2000
+UNITS = 6000
 GO_ON = "encorpus embed: interrupted; what is committed stays, run the same command again to go on"
-WAIT_SECONDS = 120
+WAIT_SECONDS = 240
 
 
 def long_job(folder, model):
