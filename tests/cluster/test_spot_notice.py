@@ -32,7 +32,7 @@ def service(answers: dict[str, str]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write((text or "").encode())
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
