@@ -166,7 +166,6 @@ class EmbedWorker:
                 continue
             if not self._run(self._plan.files[copy.unit.file], (copy.unit.slice,), over, copy):
                 return False
-            idle_since = time.monotonic()
         return True
 
     def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> bool:

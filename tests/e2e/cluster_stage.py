@@ -63,7 +63,6 @@ class Stage:
         self.head.start_head()
         for node in self.nodes:
             node.join(self.head)
-        # A driver whose own raylet is late finds the head's, as they share a disk.
         joined = self.head.run(sys.executable, "-c", JOINED, f"{self.head.address}:{RAY_PORT}", str(len(self.nodes)))
         assert joined.returncode == 0, joined.stderr
 

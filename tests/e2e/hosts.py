@@ -1,4 +1,5 @@
-"""Several hosts on one machine: network namespaces on a bridge, each with an address, a Ray and a cache of its own.
+"""Several hosts on one machine: network namespaces on a bridge, each with an address, processes, a Ray and a cache of
+its own.
 
 Needs the right to make namespaces, and iproute2. Only processes of these namespaces are ever killed.
 """
@@ -6,7 +7,6 @@ Needs the right to make namespaces, and iproute2. Only processes of these namesp
 import contextlib
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -34,37 +34,48 @@ def why_not() -> str | None:
 
 @dataclass
 class Host:
-    """A network namespace. folder: what would be its disk. environment: of all its processes."""
+    """A network namespace, and one of processes while it is up. folder: what would be its disk. environment: of all
+    its processes."""
 
     namespace: str
-    link: str
     address: str
     folder: Path
     environment: Mapping[str, str]
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _first: subprocess.Popen[bytes] | None = None
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *command: str, log: str = "log", **environment: str) -> subprocess.Popen[bytes]:
         """Starts a command there; its output goes to a file of its folder."""
         with (self.folder / log).open("ab") as sink:
             process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, *command],
+                [*self._inside(), *command],
                 env={**os.environ, **self.environment, **environment},
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
             )
-        self.started.append(process)
+        self._started.append(process)
         return process
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs a command there to its end."""
         return subprocess.run(
-            ["ip", "netns", "exec", self.namespace, *command],
+            [*self._inside(), *command],
             env={**os.environ, **self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=GIVE_UP_SECONDS,
         )
+
+    def _inside(self) -> list[str]:
+        """What runs a command there. A driver looks for its own raylet among the processes that it sees."""
+        if self._first is None:
+            forever = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child", "sleep", "infinity"]
+            self._first = subprocess.Popen(["ip", "netns", "exec", self.namespace, *forever])
+        children = Path(f"/proc/{self._first.pid}/task/{self._first.pid}/children")
+        while not (child := children.read_text().split()):
+            time.sleep(0.01)
+        return ["nsenter", "--target", child[0], "--net", "--pid", "--mount"]
 
     def start_head(self) -> None:
         """Ray's head, without work, and waits until it listens."""
@@ -88,23 +99,19 @@ class Host:
         deadline = time.monotonic() + GIVE_UP_SECONDS
         code = f"import socket; socket.create_connection(('{address}', {port}), 1)"
         while self.run(sys.executable, "-c", code).returncode:
-            if time.monotonic() > deadline or any(process.poll() is not None for process in self.started):
+            if time.monotonic() > deadline or any(process.poll() is not None for process in self._started):
                 logs = "".join(path.read_text(errors="replace") for path in self.folder.glob("*log"))
                 raise RuntimeError(f"nothing listens at {address}:{port}: {logs}")
 
-    def processes(self) -> list[int]:
-        """The ids of all that run there."""
-        return [int(word) for word in _ip("netns", "pids", self.namespace).split()]
-
     def die(self) -> None:
-        """As when the power goes: SIGKILL to all that runs there, until nothing does."""
-        while there := self.processes():
-            for process in there:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-        for process in self.started:
+        """As when the power goes: with the first of its processes, the kernel kills all others."""
+        if self._first:
+            self._first.kill()
+            self._first.wait()
+            self._first = None
+        for process in self._started:
             process.wait()
-        self.started.clear()
+        self._started.clear()
 
     def cut(self) -> None:
         """Pulls its cable."""
@@ -158,7 +165,7 @@ def _host(folder: Path, switch: str, number: int, shared: Mapping[str, str]) -> 
     # It leads nowhere, but by it a process finds out which address is its host's.
     _ip("-n", name, "route", "add", "default", "via", "10.77.0.254")
     own = {"HOME": str(folder), "ENCORPUS_CACHE": str(folder / "cache"), "RAY_TMPDIR": str(folder)}
-    return Host(name, f"port{number}", address, folder, {**shared, **own})
+    return Host(name, address, folder, {**shared, **own})
 
 
 def _ip(*words: str) -> str:
