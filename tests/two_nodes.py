@@ -16,10 +16,11 @@ OBJECT_STORE_BYTES = 80 << 20
 @contextmanager
 def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
     """The address of a cluster with a head, which has no work, and a node of a CPU for each environment, for the time
-    of the block. folder: Ray's, with a short path, since sockets lie in it."""
+    of the block, in which the Ray that tests share makes way for it. folder: Ray's, with a short path, since sockets lie
+    in it."""
+    shared = ray.is_initialized()
     (folder / "ray").mkdir(parents=True)
-    if ray.is_initialized():
-        ray.shutdown()
+    ray.shutdown()
     with mock.patch.dict(os.environ, {"RAY_TMPDIR": str(folder)}):
         cluster: Any = Cluster(
             initialize_head=True,
@@ -34,3 +35,5 @@ def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
         finally:
             ray.shutdown()
             cluster.shutdown()
+            if shared:
+                ray.init(address="local", num_cpus=2, log_to_driver=False, include_dashboard=False)
