@@ -16,8 +16,7 @@ OBJECT_STORE_BYTES = 80 << 20
 @contextmanager
 def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
     """The address of a cluster with a head, which has no work, and a node of a CPU for each environment, for the time
-    of the block, in which the Ray that tests share makes way for it. folder: Ray's, with a short path, since sockets lie
-    in it."""
+    of the block; the Ray that tests share makes way for it. folder: Ray's, with a short path, since it has sockets."""
     shared = ray.is_initialized()
     (folder / "ray").mkdir(parents=True)
     ray.shutdown()
