@@ -58,8 +58,11 @@ class Notice:
         """Whether it was, when Ray was last asked."""
         with self._asking:
             if not self._given and time.monotonic() - self._asked >= ASK_SECONDS:
-                self._given = self._node in ray._private.state.state.get_draining_nodes()
                 self._asked = time.monotonic()
+                try:
+                    self._given = self._node in ray._private.state.state.get_draining_nodes()
+                except Exception as error:  # Ray's head may be away for a while, which is no unit's failure
+                    log.warning("Ray does not say whether this node is draining: %s", error)
             return self._given
 
 
@@ -69,6 +72,7 @@ class Leaving:
     def __init__(self) -> None:
         self._changed = threading.Lock()
         self._busy = 0
+        self._leaving = False
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -78,16 +82,19 @@ class Leaving:
         try:
             yield
         finally:
-            with self._changed:
-                self._busy -= 1
+            self._without_work()
 
     def leave(self) -> None:
-        """For a call that has nothing in hand any more. The last one of them ends the process."""
+        """For a call that has nothing in hand any more. Never comes back."""
+        self._leaving = True
+        self._without_work()
+        threading.Event().wait()
+
+    def _without_work(self) -> None:
         with self._changed:
             self._busy -= 1
-            last = not self._busy
+            last = self._leaving and not self._busy
         if last:
             log.warning("this node is draining: the worker leaves it")
             # Whatever else ends an actor, Ray takes for its wish not to be started again.
             os.kill(os.getpid(), signal.SIGKILL)
-        threading.Event().wait()
