@@ -13,6 +13,7 @@ from tests.cluster.deploy.files import DEPLOY, LAUNCHED, ROOT, all_files, relati
 
 DOCKERFILE = (DEPLOY / "docker" / "Dockerfile").read_text()
 LOCKS = ["runtime", "gcs", "gpu", "launcher"]
+[BASE] = re.findall(r"^FROM \S+ AS base\n(.*?)(?=^FROM)", DOCKERFILE, re.MULTILINE | re.DOTALL)
 TARGETS = re.findall(r"^FROM \S+ AS (cpu|gpu|launcher)\n(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
 
 
@@ -41,6 +42,18 @@ def test_shellcheck_has_nothing_to_say(path):
 def test_there_are_three_targets_and_none_runs_as_root():
     assert [name for name, _ in TARGETS] == ["cpu", "gpu", "launcher"]
     assert [steps.split("USER ")[-1].splitlines()[0] for _, steps in TARGETS] == ["1000:1000"] * 3
+
+
+def test_a_login_shell_finds_the_programs(tmp_path):
+    [profile] = re.findall(r"(echo '.*') > /etc/profile.d/encorpus.sh", BASE, re.MULTILINE)
+    programs = re.findall(r"^ENV PATH=(.*):\$PATH", BASE, re.MULTILINE)
+    script = f"{profile} > profile.sh; PATH=/usr/bin:/bin; . ./profile.sh; echo $PATH"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{programs[0]}:/usr/bin:/bin\n"
+
+
+def test_the_image_has_what_kuberay_asks_a_serving_pod_with():
+    assert re.search(r"apt-get install .*\bwget\b", BASE)
 
 
 def test_a_ray_of_the_image_asks_for_a_token():

@@ -15,7 +15,7 @@ ROLES = sorted(DEPLOY.rglob("*_role.yaml"))
 CONDITIONS = sorted(DEPLOY.glob("storage/*_condition.yaml"))
 
 # EC2 tells of machines only to who may see all of them.
-ONLY_OF_EVERYTHING = {"ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeImages"}
+ONLY_OF_EVERYTHING = {"ec2:DescribeInstances"}
 
 
 def statements(path: Path) -> list[dict[str, Any]]:
@@ -90,4 +90,11 @@ def test_google_bounds_a_role_to_one_prefix(path):
     name = path.name.removeprefix("gcs_").removesuffix("_condition.yaml")
     condition = yaml.safe_load(path.read_text())
     assert condition["title"] == f"encorpus-{name}"
-    assert f'"projects/_/buckets/your-{name}-bucket/objects/your-{name}/"' in condition["expression"]
+    thing, listing = "resource.name", 'api.getAttribute("storage.googleapis.com/objectListPrefix", "")'
+    folder = f"projects/_/buckets/your-{name}-bucket/objects/your-{name}"
+    assert condition["expression"].split(" || ") == [
+        f'{thing} == "{folder}"',
+        f'{thing}.startsWith("{folder}/")',
+        f'{listing} == "your-{name}"',
+        f'{listing}.startsWith("your-{name}/")',
+    ]
