@@ -50,11 +50,9 @@ def _run(command: str, arguments: object, console: Console) -> int:
 
 
 def program() -> None:
-    """The installed command. After an interruption nothing is waited for: Ray's threads may be anywhere."""
-    status = main()
-    if status == INTERRUPTED:
-        os._exit(status)
-    sys.exit(status)
+    """The installed command. The interpreter is not taken down: Ray's threads may be anywhere after an interruption, and
+    one of Arrow's that lets go of Python's bytes meanwhile aborts the process."""
+    os._exit(main())
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

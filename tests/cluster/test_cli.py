@@ -143,6 +143,12 @@ def test_a_reader_that_goes_away_is_no_trouble(mixed):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_libraries_do_as_the_interpreter_ends_changes_no_exit_status():
+    ends_badly = "import atexit, os; atexit.register(os.abort); from cluster.cli import program; program()"
+    done = subprocess.run([sys.executable, "-c", ends_badly, "status", "nothing"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
 @pytest.mark.parametrize("command", ["embed", "plan"])
 def test_help_in_a_locale_that_is_not_utf8(command):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
