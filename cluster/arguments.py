@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from cluster.config_file import defaults_of, read_config
 from cluster.doctor_arguments import doctor_options
 from cluster.encoder_arguments import encoder_options, storage_option
+from cluster.jobs.api_url import ADDRESS, DEFAULT_URL
 from cluster.node_arguments import node_options
 from cluster.option_types import (
     cluster_url,
@@ -25,6 +26,8 @@ from pipelines.version import encorpus_version
 
 # Rows that `verify --deep` embeds again: a second's work for most encoders.
 SAMPLE_ROWS = 256
+
+DEFAULT_CLUSTER = f"default: {ADDRESS}, else {DEFAULT_URL}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -166,7 +169,7 @@ def _submit_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Has a Ray cluster run `encorpus embed` with these options, and shows what it says."
     _job_options(parser)
     cluster = parser.add_argument_group("cluster")
-    _cluster_option(cluster, "of its Jobs API; default: RAY_API_SERVER_ADDRESS, else http://127.0.0.1:8265")
+    _cluster_option(cluster, f"of its Jobs API; {DEFAULT_CLUSTER}")
     cluster.add_argument(
         "--detach",
         action=argparse.BooleanOptionalAction,
@@ -187,7 +190,7 @@ def _cluster_option(parser: argparse._ActionsContainer, meaning: str) -> None:
 
 def _job_of_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUTPUT", help="as it was given to `encorpus submit`")
-    _cluster_option(parser, "of the Jobs API; default: RAY_API_SERVER_ADDRESS, else http://127.0.0.1:8265")
+    _cluster_option(parser, f"of the Jobs API; {DEFAULT_CLUSTER}")
 
 
 def _logs_options(parser: argparse.ArgumentParser) -> None:

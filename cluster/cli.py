@@ -50,8 +50,8 @@ def _run(command: str, arguments: object, console: Console) -> int:
 
 
 def program() -> None:
-    """The installed command. The interpreter is not taken down: Ray's threads may be anywhere after an interruption, and
-    one of Arrow's that lets go of Python's bytes meanwhile aborts the process."""
+    """The installed command. The interpreter is not taken down: after an interruption Ray's threads may be anywhere,
+    and a thread of Arrow's that lets go of Python's bytes meanwhile aborts the process."""
     os._exit(main())
 
 

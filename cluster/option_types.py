@@ -9,15 +9,23 @@ import math
 import re
 from urllib.parse import urlsplit
 
+from cluster.jobs.api_url import DEFAULT_URL
+
+# Beyond what anything has, and within what can be multiplied and divided.
+MOST_DIGITS = 15
+LEAST = 1e-12
+
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def count(text: str) -> int:
     """Rows, tokens, hits: a whole number from 1."""
-    number = int(text) if text.isascii() and text.isdecimal() else 0
-    if number < 1:
+    whole = text.isascii() and text.isdecimal()
+    if whole and len(text) > MOST_DIGITS:
+        raise argparse.ArgumentTypeError(f"{text[:MOST_DIGITS]}… is too large: it has more than {MOST_DIGITS} digits")
+    if not whole or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return number
+    return int(text)
 
 
 def count_from_0(text: str) -> int:
@@ -75,7 +83,7 @@ def non_negative(text: str) -> float:
 def positive(text: str) -> float:
     """A finite number above 0, such as hours or a rate."""
     number = non_negative(text)
-    if not number:
+    if number < LEAST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
@@ -131,9 +139,12 @@ def workers(text: str) -> tuple[int, int]:
 def cluster_url(text: str) -> str:
     """Where a cluster's Jobs API answers; http:// unless it says https://."""
     url = text if "://" in text else f"http://{text}"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # of an IPv6 address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not the URL of a Jobs API, such as http://127.0.0.1:8265")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the URL of a Jobs API, such as {DEFAULT_URL}")
     if "@" in parts.netloc:
         raise argparse.ArgumentTypeError("no user or password here; a token comes from RAY_AUTH_TOKEN_PATH")
     return url.rstrip("/")

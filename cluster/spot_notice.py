@@ -13,6 +13,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http.client import HTTPException
+
+from pipelines.errors import first_line
 
 POLL_SECONDS = 2.0
 ANSWER_SECONDS = 2.0
@@ -25,6 +28,8 @@ GCP = "http://metadata.google.internal/computeMetadata/v1"
 GCP_SECONDS = 30.0
 # A hook's, which nobody tells how long its node has left; longer harms nobody.
 HOOK_SECONDS = 120.0
+# A hook's, too: where the head is gone for good, as with the whole cluster, it holds the pod up for no longer.
+HOOK_PATIENCE_SECONDS = 30.0
 
 
 def main(argv: list[str]) -> int:
@@ -35,7 +40,7 @@ def main(argv: list[str]) -> int:
         return 2
     while (seconds := sources[argv[0]]()) is None:
         time.sleep(POLL_SECONDS)
-    node = drain_this_node(seconds)
+    node = drained(seconds, HOOK_PATIENCE_SECONDS if argv[0] == "now" else seconds)
     print(f"node {node} is draining: {seconds:.0f} s are left")  # noqa: T201
     return 0
 
@@ -50,7 +55,10 @@ def aws(service: str = AWS) -> float | None:
     notice = _answer(urllib.request.Request(f"{service}/meta-data/spot/instance-action", headers=headers))
     if notice is None:
         return None
-    left = datetime.fromisoformat(json.loads(notice)["time"]) - datetime.now(UTC)
+    try:
+        left = datetime.fromisoformat(json.loads(notice)["time"]) - datetime.now(UTC)
+    except (ValueError, KeyError, TypeError):
+        return None  # half an answer
     return max(left.total_seconds(), 1.0)
 
 
@@ -66,7 +74,7 @@ def _answer(request: urllib.request.Request) -> str | None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=ANSWER_SECONDS) as answer:
             return answer.read().decode().strip()
-    except OSError:
+    except (OSError, HTTPException, ValueError):
         return None
 
 
@@ -87,6 +95,22 @@ def drain_this_node(seconds: float) -> str:
     if not accepted:
         raise RuntimeError(f"Ray does not drain node {node}: {why}")
     return node
+
+
+def drained(seconds: float, patience: float, drain: Callable[[float], str] = drain_this_node) -> str:
+    """Has the node drained, at the first or a later attempt: Ray's head may be away for a moment. Gives its node's id.
+
+    seconds: that the machine has left. patience: seconds after which the last attempt's error is raised.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return drain(max(seconds - (time.monotonic() - began), 1.0))
+        except Exception as error:
+            if time.monotonic() - began + POLL_SECONDS > patience:
+                raise
+            print(f"not drained yet: {first_line(error)}", flush=True)  # noqa: T201
+        time.sleep(POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
+def last_line(text: str) -> str:
+    """What a text that holds a trace says, at whose end stands what happened; nothing where it says nothing."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(" .\t")]
+    return lines[-1][:300] if lines else ""
+
+
 def arrow_message(error: BaseException) -> str:
     """What an error of Arrow's says, which may have several lines, on one short line."""
     return " ".join(str(error).split())[:200].rstrip(". ")

@@ -11,10 +11,12 @@ from cluster.doctor.finding import Finding, Level, checked, failure
 from cluster.doctor.node import Questions, examine
 from cluster.doctor.packages import check_same, required_packages, versions_here
 from cluster.doctor.ports import check_ports
+from cluster.doctor.room import check_room
 from cluster.doctor.storage_rights import check_input, check_listable, probing, shared_marker
 from cluster.doctor.told import told
 from cluster.job_options import storage_of
 from cluster.line_display import line_display
+from pipelines.errors import EncorpusError
 from pipelines.storage import Storage
 
 HEALTHY, UNHEALTHY = 0, 1
@@ -55,19 +57,23 @@ def _input(uris: Sequence[str], storage: Storage) -> tuple[list[Finding], tuple[
 def _cluster(questions: Questions, address: str) -> tuple[list[Finding], dict[str, Sequence[Finding]]]:
     """What is no one node's, and what each node says."""
     # Ray takes seconds to import.
-    from cluster.doctor.everywhere import alive_nodes, ask_clocks, ask_nodes
+    from cluster.doctor.everywhere import alive_nodes, ask_clocks, ask_nodes, share_of
     from pipelines.job.session import ray_session
 
-    output, storage = questions.output, questions.storage
-    with ray_session(address, cpus=1), shared_marker(output, storage) if output else nullcontext() as marker:
-        nodes = alive_nodes()
-        answers = ask_nodes(nodes, replace(questions, marker=marker))
-        clocks = ask_clocks({name: node for name, node in nodes.items() if answers[name].versions})
-    gpus = max((node["Resources"].get("GPU", 0.0) for node in nodes.values()), default=0.0)
     everywhere: list[Finding] = []
-    if questions.gpus_per_worker > gpus:
-        found = f"--gpus-per-worker {questions.gpus_per_worker:g}: Ray sees no node with more than {gpus:g} GPUs"
-        everywhere.append(failure("GPUs", found, "add nodes with GPUs, or start Ray there with --num-gpus"))
+    output, storage = questions.output, questions.storage
+    try:
+        with (
+            ray_session(address, cpus=1),
+            shared_marker(output, storage, everywhere) if output else nullcontext() as marker,
+        ):
+            nodes = alive_nodes()
+            answers = ask_nodes(nodes, replace(questions, marker=marker))
+            clocks = ask_clocks({name: node for name, node in nodes.items() if answers[name].versions})
+    except EncorpusError as error:
+        advice = "is the cluster up, and is that the address of its head; the nodes were not asked"
+        return [failure("Ray", str(error), advice)], {}
+    everywhere += check_room([share_of(node) for node in nodes.values()], questions.gpus_per_worker)
     here = versions_here(required_packages())
     versions = {"this machine": here} | {name: one.versions for name, one in answers.items() if one.versions}
     everywhere += [*check_same(versions), *checked("clock", lambda: check_clocks(clocks))]

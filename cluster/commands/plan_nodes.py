@@ -7,6 +7,7 @@ from pipelines.errors import UsageError
 from pipelines.job.cluster_size import (
     S3_READS,
     S3_WRITES,
+    Bound,
     ClusterSize,
     Demand,
     Node,
@@ -54,8 +55,15 @@ def node_lines(
         most = size_of(demand, node, 10**40)  # so many that nothing of theirs counts
         yield (
             f"within {arguments.within:g} hours: on no number of nodes; {most.bound} alone takes "
-            f"{duration(most.seconds)}: raise --shard-rows, or cut the corpus into several outputs"
+            f"{duration(most.seconds)}: {_remedy(most.bound)}"
         )
+
+
+def _remedy(bound: Bound) -> str:
+    """Against what does not grow with the nodes."""
+    if bound is Bound.READS:
+        return "spread the input over several prefixes, for each of which the storage allows as much"
+    return "raise --shard-rows, or cut the corpus into several outputs"
 
 
 def _table(sizes: list[ClusterSize], workers: int, price: float | None) -> Iterator[str]:

@@ -47,22 +47,26 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _tell_job(arguments: argparse.Namespace, console: Console) -> bool:
-    """Tells of the last job for the output, and of its last line; whether it has not ended yet."""
+    """Tells of the last job for the output, and of its last line; whether it may not have ended yet."""
     # Ray takes seconds to import, and the files can be looked at without.
-    from cluster.jobs.client import Cluster
+    from cluster.jobs.client import Cluster, ClusterError, UnreachableError
     from cluster.jobs.job_log import JobLog
     from cluster.jobs.jobs_of_output import jobs_of, state_told
 
-    cluster = Cluster(arguments.cluster)
-    jobs = jobs_of(arguments.output, cluster.jobs())
-    if not jobs:
-        console.print(f"job          none that {cluster.url} knows of")
-        return False
-    job = jobs[-1]
-    console.print(f"job          {job.id}: {state_told(job, time.time())}")
-    for line in JobLog(job).all_lines(cluster.log(job.id))[-1:]:
-        console.print(f"last line    {line}")
-    return not job.over
+    try:
+        cluster = Cluster(arguments.cluster)
+        jobs = jobs_of(arguments.output, cluster.jobs())
+        if not jobs:
+            console.print(f"job          none that {cluster.url} knows of")
+            return False
+        job = jobs[-1]
+        console.print(f"job          {job.id}: {state_told(job, time.time())}")
+        for line in JobLog(job).all_lines(cluster.log(job.id))[-1:]:
+            console.print(f"last line    {line}")
+        return not job.over
+    except (UnreachableError, ClusterError) as error:
+        console.print(f"job          {error}")
+        return True
 
 
 def _committed(found: Status) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from cluster.arguments import parser_of
 from cluster.console import Console
 from cluster.job_options import job_of
-from cluster.jobs.client import Cluster, ClusterError
+from cluster.jobs.client import Cluster, ClusterError, UnreachableError
 from cluster.jobs.jobs_of_output import (
+    FAILED,
     INTERRUPTED,
     OUTPUT_KEY,
     VERSION_KEY,
@@ -37,7 +38,7 @@ STOP_SECONDS = 60
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Submits; the exit status is the job's own, or with --detach 0 once it is accepted.
 
-    An interruption ends the watching alone, with status 130.
+    An interruption ends the watching alone, with status 130. Where the answer to the job is lost, the status is 1.
     """
     command = entrypoint(arguments, console)
     cluster = Cluster(arguments.cluster)
@@ -45,10 +46,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     job_id = _free_id(cluster, arguments)
     try:
         _submit(cluster, job_id, command, arguments)
-    except KeyboardInterrupt:
-        console.note("encorpus submit: interrupted; the job may have been accepted")
+    except (KeyboardInterrupt, UnreachableError) as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        console.note(f"encorpus submit: {'interrupted' if interrupted else error}; the job may have been accepted")
         tell_commands(arguments, cluster.url, console)
-        return INTERRUPTED
+        return INTERRUPTED if interrupted else FAILED
     if arguments.detach:
         console.print(f"job {job_id}, accepted by {cluster.url}")
         tell_commands(arguments, cluster.url, console)

@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cluster.doctor.clocks import Asked
 from cluster.doctor.finding import failure
 from cluster.doctor.node import Answer, Questions, Share, examine, time_here
-from pipelines.errors import first_line
+from pipelines.errors import last_line
 
 # TensorFlow's own limit, and a worker process that starts.
 DEADLINE_SECONDS = 240.0
@@ -25,7 +25,7 @@ def ask_nodes(
     look: Callable[[Questions, Share | None], Answer] = examine,
 ) -> dict[str, Answer]:
     """What each node says of itself, by its address. nodes: as `alive_nodes` gives them. look: what is run there."""
-    sent = {_pinned(look, node).remote(questions, _share(node)): name for name, node in nodes.items()}
+    sent = {_pinned(look, node).remote(questions, share_of(node)): name for name, node in nodes.items()}
     answered, silent = ray.wait(list(sent), num_returns=len(sent), timeout=seconds) if sent else ([], [])
     for task in silent:
         ray.cancel(task, force=True)
@@ -58,13 +58,8 @@ def alive_nodes() -> dict[str, dict[str, Any]]:
     }
 
 
-def _pinned(function: Callable[..., Any], node: Mapping[str, Any]) -> Any:
-    """A task for that node alone, whatever else it does."""
-    there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-    return ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
-
-
-def _share(node: Mapping[str, Any]) -> Share:
+def share_of(node: Mapping[str, Any]) -> Share:
+    """What a node, as Ray describes it, has for work."""
     resources = node["Resources"]
     # /tmp/ray/session_…/sockets/raylet
     temp_folder = node["RayletSocketName"].partition("/session_")[0]
@@ -76,20 +71,24 @@ def _share(node: Mapping[str, Any]) -> Share:
     )
 
 
+def _pinned(function: Callable[..., Any], node: Mapping[str, Any]) -> Any:
+    """A task for that node alone, whatever else it does."""
+    there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    return ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+
+
 def _answer(task: Any) -> Answer:
     try:
         return ray.get(task)
     except Exception as error:
         # Ray's own, or one that its worker met while it unpickled what encorpus is.
         cause = getattr(error, "cause", None) or error
-        found = f"cannot be examined: {type(cause).__name__}: {_last_line(cause)}"
-        advice = "install encorpus on that node, in the version of this machine; `ray status` tells whether it lives"
+        found = f"cannot be examined: {type(cause).__name__}: {last_line(str(cause))}"
+        advice = (
+            "install encorpus on that node, in the version of this machine (`encorpus submit` sends its own along, and "
+            "needs none there); `ray status` tells whether it lives"
+        )
         return Answer((failure("node", found, advice),))
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip()[:300] if lines else first_line(error)
 
 
 def _silent(seconds: float) -> Answer:

@@ -5,6 +5,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from cluster.doctor.finding import Finding, failure, ok, warning
 from pipelines.job.pool_size import OBJECT_STORE_BYTES
@@ -24,6 +25,13 @@ TIMES_THE_MODEL = 2
 
 SHARED_MEMORY = Path("/dev/shm")
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+class Disk(NamedTuple):
+    """In bytes."""
+
+    total: int
+    free: int
 
 
 def open_files_limit() -> int:
@@ -56,10 +64,15 @@ def check_shared_memory(object_store_bytes: float | None, folder: Path = SHARED_
         yield ok("shared memory", f"{folder} holds Ray's object store, {size(wanted)}")
 
 
+def disk_of(folder: Path) -> Disk:
+    """The disk of a folder, which need not be there yet."""
+    usage = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists()))
+    return Disk(usage.total, usage.free)
+
+
 def check_disk(about: str, folder: Path) -> Iterator[Finding]:
-    """Whether the disk of a folder, which need not be there yet, has room left."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    disk = shutil.disk_usage(there)
+    """Whether the disk of a folder has room left."""
+    disk = disk_of(folder)
     if disk.free < LEAST_FREE_BYTES or disk.free < LEAST_FREE_SHARE * disk.total:
         found = f"{folder}: {size(disk.free)} free of {size(disk.total)}"
         yield warning(about, found, "make room there, or choose another folder: Ray stops at a disk that is 95 % full")

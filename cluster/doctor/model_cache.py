@@ -1,12 +1,12 @@
 """The models on a machine: there already, or to be fetched into a cache that can be written and has room."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cluster.doctor.finding import Finding, failure, ok, warning
+from cluster.doctor.machine import disk_of
 from pipelines.encoder.model_cache import models_folder
 from pipelines.encoder.presence import Presence, presence
 from pipelines.errors import ModelError
@@ -46,8 +46,7 @@ def look(handles: Sequence[str], storage_options: Mapping[str, Any]) -> dict[str
 def check_models(found: Mapping[str, Presence | ModelError], free: int | None = None) -> Iterator[Finding]:
     """found: by handle, as `look` gives it. free: bytes on the cache's disk; None: as it is."""
     if free is None:
-        folder = models_folder()
-        free = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())).free
+        free = disk_of(models_folder()).free
     needed = 0
     for handle, one in found.items():
         if isinstance(one, ModelError):

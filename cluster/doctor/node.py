@@ -20,7 +20,7 @@ from cluster.doctor.machine import (
 )
 from cluster.doctor.model_cache import check_cache, check_models, look
 from cluster.doctor.packages import check_packages, required_packages, versions_here
-from cluster.doctor.storage_rights import check_readable, check_shared, check_writable
+from cluster.doctor.storage_rights import check_output, check_readable
 from pipelines.cache_folder import cache_folder
 from pipelines.encoder.presence import Presence
 from pipelines.job.cores import usable_cores
@@ -79,8 +79,8 @@ def examine(questions: Questions, share: Share | None) -> Answer:
             ("model", lambda: _models(questions, share)),
             *[("input", lambda file=file: check_readable(file, questions.storage)) for file in questions.files],
         ]
-        if questions.output is not None:
-            checks.append(("output", lambda: _output(questions)))
+        if (output := questions.output) is not None:
+            checks.append(("output", lambda: check_output(output, questions.marker, questions.storage)))
     return Answer(tuple(finding for about, check in checks for finding in checked(about, check)), versions)
 
 
@@ -111,10 +111,3 @@ def _models(questions: Questions, share: Share | None) -> Iterator[Finding]:
     workers = share.workers(questions.gpus_per_worker) if share else 1 if questions.gpus_per_worker else usable_cores()
     if known:
         yield from check_memory(memory_limit(), workers, sum(known))
-
-
-def _output(questions: Questions) -> Iterator[Finding]:
-    assert questions.output is not None
-    if questions.marker is not None:
-        yield from check_shared(questions.output, questions.marker, questions.storage)
-    yield from check_writable(questions.output, questions.storage)

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from cluster.doctor.finding import Finding, failure, ok, warning
+from cluster.doctor.node_names import few
 
 ABOUT = "packages"
 # Ray pickles code and data between nodes, and TensorFlow's versions give vectors of their own.
@@ -59,13 +60,8 @@ def check_same(versions: Mapping[str, Mapping[str, str | None]]) -> Iterator[Fin
         for node, found in versions.items():
             nodes.setdefault(found.get(name) or "nothing", []).append(node)
         if len(nodes) > 1:
-            told = "; ".join(f"{one} on {_few(where)}" for one, where in sorted(nodes.items()))
+            told = "; ".join(f"{one} on {few(where)}" for one, where in sorted(nodes.items()))
             yield failure("versions", f"{name} differs: {told}", "use one image, or one environment, on every node")
-
-
-def _few(nodes: Sequence[str]) -> str:
-    more = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
-    return ", ".join(nodes[:3]) + more
 
 
 def _needed(required: Sequence[str]) -> list[Requirement]:

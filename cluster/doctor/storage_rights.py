@@ -106,7 +106,7 @@ def check_writable(output: str, storage: Storage) -> Iterator[Finding]:
             # Tried in any case: an answer that was lost may have been that of a write.
             deleted = can(DELETE, lambda: storage.delete(probe))
     if written and not deleted:
-        wrong[-1] = replace(wrong[-1], advice=f"{wrong[-1].advice}; then delete {probe}")
+        wrong[-1] = _left_behind(probe, wrong[-1])
     elif not written:
         wrong = wrong[:1] + [one for one in wrong[1:] if "missing" in one.found]
     yield from wrong
@@ -115,26 +115,47 @@ def check_writable(output: str, storage: Storage) -> Iterator[Finding]:
 
 
 @contextmanager
-def shared_marker(output: str, storage: Storage) -> Iterator[str | None]:
-    """A file in OUTPUT, for other nodes to see, for the time of the block; None where it cannot be written."""
+def shared_marker(output: str, storage: Storage, findings: list[Finding]) -> Iterator[str | None]:
+    """A file in OUTPUT, for other nodes to see, for the time of the block; None where it cannot be written.
+
+    findings: gets one more where the file cannot be deleted.
+    """
     marker = storage.join(output, PROBE + secrets.token_hex(8))
     with _no_new_folders(output):
         try:
             storage.write_atomic(marker, CONTENT, lasting=False)
-        except StorageError:
-            yield None
+        except EncorpusError:
+            yield None  # the nodes find out, too, and say why
             return
         try:
             yield marker
         finally:
-            storage.delete(marker)
+            try:
+                storage.delete(marker)
+            except EncorpusError as error:
+                findings.append(_left_behind(marker, _not_possible("output", DELETE, output, error)))
 
 
 def check_shared(output: str, marker: str, storage: Storage) -> Iterator[Finding]:
     """Whether this node's OUTPUT is that of the machine which wrote the marker."""
-    if not storage.exists(marker):
+    try:
+        content = storage.read_if_there(marker)
+    except EncorpusError as error:
+        yield _not_possible("output", READ, output, error)
+        return
+    if content is None:
         found = f"{output}: another folder on this node than on the one that starts the job"
         yield failure("output", found, "use object storage, or a folder that all nodes mount")
+
+
+def check_output(output: str, marker: str | None, storage: Storage) -> list[Finding]:
+    """`check_shared` and `check_writable`, what they say alike once. marker: None where no other machine wrote one."""
+    shared = () if marker is None else check_shared(output, marker, storage)
+    return list(dict.fromkeys([*shared, *check_writable(output, storage)]))
+
+
+def _left_behind(probe: str, finding: Finding) -> Finding:
+    return replace(finding, advice=f"{finding.advice}; then delete {probe}")
 
 
 def _require(storage: Storage, uri: str, content: bytes) -> None:

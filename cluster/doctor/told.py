@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from cluster.doctor.finding import Finding, Level
+from cluster.doctor.node_names import few
 from pipelines.numbers import count
 
-SHOWN_NODES = 3
 WORST_FIRST = (Level.FAILURE, Level.WARNING, Level.OK)
 
 
@@ -37,9 +37,7 @@ def _groups(nodes: Mapping[str, Sequence[Finding]]) -> dict[tuple[str, ...], lis
 def _where(names: tuple[str, ...], nodes: int) -> str:
     if len(names) == nodes:
         return names[0] if nodes == 1 else f"all {nodes} nodes"
-    more = f" and {len(names) - SHOWN_NODES} more" if len(names) > SHOWN_NODES else ""
-    listed = ", ".join(names[:SHOWN_NODES]) + more
-    return listed if len(names) == 1 else f"{len(names)} nodes ({listed})"
+    return names[0] if len(names) == 1 else f"{len(names)} nodes ({few(names)})"
 
 
 def _lines(findings: Sequence[Finding], width: int) -> Iterator[str]:

@@ -13,11 +13,10 @@ from packaging.version import Version
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobSubmissionClient
 
+from cluster.jobs.api_url import ADDRESS, DEFAULT_URL
 from cluster.option_types import cluster_url
-from pipelines.errors import EncorpusError, UsageError, first_line
+from pipelines.errors import EncorpusError, UsageError, first_line, last_line
 
-ADDRESS = "RAY_API_SERVER_ADDRESS"
-DEFAULT_URL = "http://127.0.0.1:8265"
 OLDEST_RAY = "2.60"
 
 # To connect, and for an answer.
@@ -167,9 +166,4 @@ def _one_line_errors(url: str) -> Iterator[None]:
     except RuntimeError as error:
         if "Version check returned 404" in str(error):
             raise UnreachableError(f"{url}: what answers there is not Ray's Jobs API") from None
-        raise ClusterError(f"{url}: {_last_line(error)}") from None
-
-
-def _last_line(error: BaseException) -> str:
-    """Answers hold traces; what happened stands at their end."""
-    return (str(error).rstrip(" .\n").splitlines() or [""])[-1].strip()[:300]
+        raise ClusterError(f"{url}: {last_line(str(error))}") from None

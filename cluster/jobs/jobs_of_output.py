@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from cluster.jobs.client import Cluster, ClusterJob
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, last_line
 from pipelines.local_files import absolute
 from pipelines.numbers import duration
 
@@ -84,10 +84,11 @@ def _ending(job: ClusterJob) -> str:
 
 def failure_told(message: str) -> str:
     """Ray's message of many lines in one: what failed, and the last line, which says why."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    if not lines:
+    last = last_line(message)
+    if not last:
         return "Ray does not say why"
-    return lines[0][:300] if len(lines) == 1 else f"{lines[0][:150]} … {lines[-1][:300]}"
+    first = message.strip().splitlines()[0].strip()
+    return last if first[:300] == last else f"{first[:150]} … {last}"
 
 
 def exit_status_of(job: ClusterJob) -> int:

@@ -50,7 +50,11 @@ def _named_secret(name: str, value: str | list[Any]) -> bool:
 
 
 def _opens(text: str) -> bool:
-    """Whether it is a URL with a password, or one that is signed."""
+    """Whether it is a URL with a password, or one that is signed; or holds one, as fsspec chains them."""
+    return any(map(_opens_by_itself, text.split("::")))
+
+
+def _opens_by_itself(text: str) -> bool:
     try:
         parts = urlsplit(text)
     except ValueError:

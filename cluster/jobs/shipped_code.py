@@ -10,6 +10,8 @@ from pathlib import Path
 from pipelines.version import encorpus_version
 
 PACKAGES = ("pipelines", "serving", "cluster")
+# cluster/deploy is no code, and may be filled in, with a token or keys beside it.
+LEFT_OUT = ("__pycache__", "*.pyc", "deploy")
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def shipped_code() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="encorpus-code-") as name:
         folder = Path(name)
         for package in PACKAGES:
-            shutil.copytree(_source(package), folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            shutil.copytree(_source(package), folder / package, ignore=shutil.ignore_patterns(*LEFT_OUT))
         _write_version(folder)
         yield folder
 

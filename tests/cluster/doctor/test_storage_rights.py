@@ -5,6 +5,7 @@ import pytest
 from cluster.doctor.storage_rights import (
     check_input,
     check_listable,
+    check_output,
     check_readable,
     check_shared,
     check_writable,
@@ -98,7 +99,7 @@ def test_an_output_that_is_no_folder_is_a_failure(tmp_path):
 
 
 def test_an_output_that_another_machine_sees_too_needs_no_word(s3, bucket):
-    with shared_marker(f"{bucket}/out", s3) as marker:
+    with shared_marker(f"{bucket}/out", s3, []) as marker:
         assert marker is not None
         assert told(check_shared(f"{bucket}/out", marker, s3)) == []
     assert s3.names(f"{bucket}/out") == []
@@ -112,11 +113,36 @@ def test_an_output_of_this_machine_alone_is_a_failure(tmp_path):
 def test_a_marker_that_cannot_be_written_is_none(faulty, bucket):
     storage, proxy = faulty
     proxy.denied = {"PUT"}
-    with shared_marker(f"{bucket}/out", storage) as marker:
+    with shared_marker(f"{bucket}/out", storage, []) as marker:
         assert marker is None
 
 
+def test_a_place_that_no_store_knows_has_no_marker():
+    with shared_marker("nope://b/out", HERE, []) as marker:
+        assert marker is None
+
+
+def test_a_marker_that_cannot_be_deleted_is_told_by_its_name_and_what_was_found_stays(faulty, bucket):
+    storage, proxy = faulty
+    proxy.denied = {"DELETE"}
+    findings = []
+    with shared_marker(f"{bucket}/out", storage, findings) as marker:
+        pass
+    (finding,) = findings
+    assert (finding.level, "the right s3:DeleteObject is missing" in finding.found) == ("FAILURE", True)
+    assert finding.advice.endswith(f"; then delete {marker}")
+
+
+def test_a_right_to_read_the_output_that_is_missing_is_named_once_and_writing_is_tried(faulty, s3, bucket):
+    storage, proxy = faulty
+    s3.write_atomic(f"{bucket}/out/marker", b"of another machine")
+    proxy.denied = {"GET", "HEAD"}
+    (finding,) = check_output(f"{bucket}/out", f"{bucket}/out/marker", storage)
+    assert "the right s3:GetObject is missing, says AccessDenied" in finding.found
+    assert proxy.requests["PUT"] > 0
+
+
 def test_the_marker_of_a_run_that_fails_is_taken_away(s3, bucket):
-    with pytest.raises(StorageError), shared_marker(f"{bucket}/out", s3):
+    with pytest.raises(StorageError), shared_marker(f"{bucket}/out", s3, []):
         raise StorageError("of the work")
     assert s3.names(f"{bucket}/out") == []

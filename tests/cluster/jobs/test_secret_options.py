@@ -50,6 +50,8 @@ def test_what_is_no_secret_travels(options):
         "https://hunter2@store.example/model.tar.gz",
         "https://b.s3.amazonaws.com/model.tar.gz?X-Amz-Signature=hunter2",
         "https://a.blob.core.windows.net/c/model.tar.gz?sv=1&sig=hunter2",
+        "simplecache::https://me:hunter2@store.example/a.parquet",
+        "zip://a.csv::https://b.s3.amazonaws.com/a.zip?X-Amz-Signature=hunter2",
     ],
 )
 def test_a_url_that_opens_something_is_refused(place):
@@ -65,6 +67,7 @@ def test_a_url_that_opens_something_is_refused(place):
         "abfs://container@account.dfs.core.windows.net/x",
         "/data/x",
         "https://tfhub.dev/a/1?b=c",
+        "simplecache::s3://bucket/key/secret",
     ],
 )
 def test_other_places_travel(place):

@@ -24,6 +24,10 @@ def test_no_cache_travels(folder):
     assert not [path for path in folder.rglob("*") if path.suffix == ".pyc" or path.name == "__pycache__"]
 
 
+def test_what_brings_clusters_up_stays_here(folder):
+    assert not (folder / "cluster" / "deploy").exists()
+
+
 def test_it_is_small(folder):
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 5_000_000
 
