@@ -107,3 +107,8 @@ def test_a_wrong_value(content, option, config):
 def test_an_empty_list_is_as_nothing_said(option, config):
     arguments = parse(["embed", "corpus", "--config", str(config(f"{option} = []"))])
     assert getattr(arguments, option) == ()
+
+
+def test_a_url_of_a_cluster_that_is_none(config):
+    told = refusal(config('cluster = "http://[::1:8265"'), "submit")
+    assert "'http://[::1:8265' is not the URL of a Jobs API" in told

@@ -83,3 +83,11 @@ def test_nothing_is_written(unfinished):
     before = content_of(unfinished)
     encorpus("status", unfinished)
     assert content_of(unfinished) == before
+
+
+def test_a_cluster_that_does_not_answer_hides_nothing_of_the_output(unfinished):
+    finished = encorpus("status", unfinished, "--cluster", "http://127.0.0.1:1")
+    job, *output = finished.out.splitlines()
+    assert (finished.status, finished.err) == (1, "")
+    assert job == "job          http://127.0.0.1:1: no Ray cluster answers there"
+    assert output == encorpus("status", unfinished).out.splitlines()[:-1]

@@ -8,6 +8,7 @@ from cluster.arguments import parse
 from cluster.commands.submit import entrypoint
 from cluster.console import Console
 from tests.cluster.command_line import encorpus
+from tests.cluster.jobs.other_servers import losing_what_is_sent
 
 NOBODY = ("--cluster", "http://127.0.0.1:1")
 JOB = ("submit", "s3://b/in", "-o", "s3://b/out", "--model", "s3://b/model", *NOBODY)
@@ -24,6 +25,10 @@ JOB = ("submit", "s3://b/in", "-o", "s3://b/out", "--model", "s3://b/model", *NO
         (
             (*JOB, "--cluster", "ray://head:10001"),
             "argument --cluster: 'ray://head:10001' is not the URL of a Jobs API",
+        ),
+        (
+            (*JOB, "--cluster", "http://[::1:8265"),
+            "argument --cluster: 'http://[::1:8265' is not the URL of a Jobs API",
         ),
         ((*JOB, "--cluster", "http://me:hunter2@head:8265"), "argument --cluster: no user or password here"),
         (JOB, "http://127.0.0.1:1: no Ray cluster answers there"),
@@ -60,7 +65,22 @@ def test_the_environment_names_the_cluster(monkeypatch):
     assert "http://127.0.0.1:1: no Ray cluster" in encorpus(*JOB[:-2]).told
 
 
+def test_a_url_of_the_environment_that_is_none_is_told(monkeypatch):
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://[::1:8265")
+    told = encorpus(*JOB[:-2]).told
+    assert told.startswith("encorpus submit: RAY_API_SERVER_ADDRESS: 'http://[::1:8265' is not the URL of a Jobs API")
+
+
 def test_the_option_goes_before_the_environment(monkeypatch):
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:2")
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:3")
     assert "http://127.0.0.1:1: no Ray cluster" in encorpus(*JOB).told
+
+
+def test_where_the_answer_is_lost_the_job_may_be_there_and_the_commands_for_it_are_told():
+    with losing_what_is_sent() as url:
+        lost = encorpus(*JOB[:-1], url, "--installed")
+    assert lost.status == 1
+    assert lost.told == f"encorpus submit: {url}: no Ray cluster answers there; the job may have been accepted"
+    assert f"encorpus logs s3://b/out --cluster {url} --follow" in lost.out
+    assert f"encorpus cancel s3://b/out --cluster {url}" in lost.out
