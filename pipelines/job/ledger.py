@@ -93,7 +93,7 @@ class Ledger(Protocol):
         ...
 
     def unfit(self, node: str, record: Record) -> None:
-        """A node cannot have the model, and new workers are to be elsewhere. record: what the driver is told, once."""
+        """A node cannot have what a worker needs, and new ones are to be elsewhere. record: what the driver is told, once."""
         ...
 
     def late(self, holder: Holder, idle: float) -> Copy | None:

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from typing import Any
@@ -104,9 +104,9 @@ class _Executor:
 def run_tasks(
     tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
 ) -> Iterator[Record]:
-    """Has a pool do the tasks, and gives their records, as `follow` does, beside those of nodes without the model.
+    """Has a pool do the tasks, and gives their records, as `follow` does, beside those of unfit nodes.
 
-    Raises EncorpusError also when no node can have it.
+    Raises EncorpusError also when no node is fit.
     """
     executor = _Executor()
 
@@ -123,7 +123,7 @@ def run_tasks(
         for record in records:
             if record.outcome is Outcome.UNFIT:
                 unfit.add(record.unit)
-                _require_a_fit_node(unfit, size, record)
+                require_a_fit_node(ray.nodes(), unfit, size, record)
                 executor.keep_off(unfit)
             yield record
 
@@ -162,12 +162,19 @@ def tasks_in_flight(tasks: int, size: PoolSize) -> int:
     return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
 
 
-def _require_a_fit_node(unfit: Collection[str], size: PoolSize, last: Record) -> None:
-    for node in ray.nodes():
-        room = node["Resources"].get("GPU", 0) if size.gpus_per_worker else node["Resources"].get("CPU", 0)
-        if node["Alive"] and room > 0 and node["NodeID"] not in unfit:
+def require_a_fit_node(
+    nodes: Sequence[Mapping[str, Any]], unfit: Collection[str], size: PoolSize, last: Record
+) -> None:
+    """Raises EncorpusError, with what the last one said, where no node but unfit ones is large enough for a worker.
+
+    nodes: as `ray.nodes` tells of them.
+    """
+    each = {"CPU": size.cpus_per_worker, "GPU": size.gpus_per_worker}
+    for node in nodes:
+        large = all(node["Resources"].get(kind, 0) >= amount for kind, amount in each.items())
+        if node["Alive"] and large and node["NodeID"] not in unfit:
             return
-    raise EncorpusError(f"no node can have the model; {last.message}")
+    raise EncorpusError(f"no node is fit for the job; {last.message}")
 
 
 def _context(executor: _Executor, size: PoolSize) -> DataContext:
@@ -176,7 +183,7 @@ def _context(executor: _Executor, size: PoolSize) -> DataContext:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.custom_execution_callback_classes = [_told_of(executor)]
-    # All workers of a node that cannot have the model end together, and some that were begun there meanwhile.
+    # All workers of an unfit node end together, and some that were begun there meanwhile.
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING + 2 * size.most
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1

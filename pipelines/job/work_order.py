@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.corpus.plan import Columns, Unit
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.tokens import Tokens
-from pipelines.errors import EncorpusError, ModelError, NodeUnfitError
+from pipelines.errors import ModelError, NodeUnfitError
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.storage import Storage
 
@@ -40,7 +40,7 @@ class UnitEncoder(Protocol):
 def load_encoder(order: "WorkOrder") -> UnitEncoder:
     """Loads the models on this node, and makes sure that they are the ones the job was planned with.
 
-    Raises NodeUnfitError where the node cannot have them: the job's plan was made with them at hand.
+    Raises NodeUnfitError where the node cannot have them, or has others: the job's plan was made with them at hand.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     from pipelines.encoder.text_encoder import TextEncoder
@@ -50,7 +50,7 @@ def load_encoder(order: "WorkOrder") -> UnitEncoder:
     except ModelError as error:
         raise NodeUnfitError(str(error)) from error
     if resolved.fingerprint != order.fingerprint:
-        raise EncorpusError(
+        raise NodeUnfitError(
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
     return TextEncoder.load_resolved(resolved, order.threads)

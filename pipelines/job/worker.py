@@ -19,7 +19,15 @@ from functools import partial
 from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_digest, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
-from pipelines.errors import EncorpusError, InputChangedError, NodeUnfitError, StorageFullError, UsageError, first_line
+from pipelines.errors import (
+    EncorpusError,
+    InputChangedError,
+    NodeUnfitError,
+    StorageError,
+    StorageFullError,
+    UsageError,
+    first_line,
+)
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
@@ -62,14 +70,15 @@ class EmbedWorker:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
             self._encoder = order.load(order)
-        except NodeUnfitError as error:
-            ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, f"node {socket.gethostname()}: {error}"))
-            self._broken = Record("", Outcome.FATAL, str(error))
+        except (NodeUnfitError, StorageError) as error:  # the driver read the plan, and has the model
+            told = f"node {socket.gethostname()}: {error}"
+            ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, told))
+            self._broken = Record("", Outcome.FATAL, told)
             if not _restarted():
                 raise  # and a worker takes its place on another node
         except Exception as error:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
-            self._broken = Record("", outcome, _told(error))
+            self._broken = Record("", outcome, f"node {socket.gethostname()}: {_told(error)}")
 
     def do(
         self, task: Task, call: str | None = None, over: Callable[[], bool] = lambda: False, idle: float = 0.0

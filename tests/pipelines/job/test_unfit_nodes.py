@@ -48,6 +48,6 @@ def test_a_job_for_which_no_node_has_the_model_ends_and_says_why(
 ):
     with (
         ray_cluster(tmp_path_factory.mktemp("r"), unwritable, unwritable) as address,
-        pytest.raises(EncorpusError, match=r"^no node can have the model; node .*: model .*Not a directory"),
+        pytest.raises(EncorpusError, match=r"^no node is fit for the job; node .*: model .*Not a directory"),
     ):
         embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=address))
