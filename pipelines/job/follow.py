@@ -36,9 +36,10 @@ def follow(
     """
     left = {unit.name for unit in _units(tasks)} | {task.name for task in tasks if not task.slices}
     # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
-    # Ray's head would keep hundreds of MB of what it is told of all the calls.
+    # Ray's head would keep hundreds of MB of what it is told of all the calls. A connection that breaks is no worker's
+    # fault: what is said twice is as if it were said once, but for what is taken.
     ledger: Any = ray.remote(UnitLedger).options(
-        num_cpus=0, enable_task_events=False, scheduling_strategy=_beside_the_driver()
+        num_cpus=0, max_task_retries=-1, enable_task_events=False, scheduling_strategy=_beside_the_driver()
     )
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
     ledger = ledger.remote([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
@@ -48,7 +49,7 @@ def follow(
             while left and not ended:
                 # Before they are taken: what was told before the end is taken after it.
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
-                for record in ray.get(ledger.take.remote()):
+                for record in ray.get(ledger.take.options(max_task_retries=0).remote()):
                     left.discard(record.unit)
                     if record.outcome is not Outcome.ENDED:
                         yield record

@@ -59,13 +59,13 @@ class EmbedWorker:
     def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
         self._order = order
         self._ledger = ledger
-        self._name = _name_in_ledger()
+        self._name, self._life = _name_in_ledger(), _process()
         self._turns = Turns()
         self._encoding = threading.Lock()
         self._call = _Call()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
-        ledger.arrive(self._name)
+        ledger.arrive(self._name, self._life)
         try:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
@@ -103,7 +103,7 @@ class EmbedWorker:
 
     @property
     def _holder(self) -> Holder:
-        return Holder(self._name, self._call.name)
+        return Holder(self._name, self._call.name, self._life)
 
     def _load_plan(self) -> Plan:
         """The plan of this job, which is read again when its file has changed.
@@ -159,7 +159,7 @@ class EmbedWorker:
             # Popped, or two slices would be in memory while the next is read.
             if not self._attempt(read[0].unit, read.pop, watch):
                 return False
-        self._ledger.tell(Record(task.name, Outcome.ENDED))
+        self._ledger.end(task.name, self._holder, Record(task.name, Outcome.ENDED))
         return True
 
     def _do_late_units(self, over: Callable[[], bool], idle: float) -> bool:
@@ -271,6 +271,13 @@ def _name_in_ledger() -> str:
 
     actor = ray.get_runtime_context().get_actor_id() if ray.is_initialized() else None
     return actor or f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _process() -> str:
+    """Ray's id of this process; outside Ray, the process's own."""
+    import ray
+
+    return ray.get_runtime_context().get_worker_id() if ray.is_initialized() else str(os.getpid())
 
 
 def _node() -> str:
