@@ -26,7 +26,7 @@ Start = Callable[[Any, bool], AbstractContextManager["Future[None]"]]
 def follow(
     tasks: Sequence[Task], replaced: Collection[Unit], start: Start, late_seconds: float = LATE_SECONDS
 ) -> Generator[Record]:
-    """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
+    """Gives the records of all tasks, the ends of stripes too, in the order of completion. Needs a connected Ray.
 
     A unit that is late is given to others, so it may have several records. The end is when all units have one, and all
     stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
@@ -45,8 +45,7 @@ def follow(
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
                 for record in ray.get(ledger.take.options(max_task_retries=0).remote()):
                     left.discard(record.unit)
-                    if record.outcome is not Outcome.ENDED:
-                        yield record
+                    yield record
             if left:
                 work.result()
     except RayError as error:

@@ -73,7 +73,7 @@ class EmbedWorker:
         except (NodeUnfitError, StorageError) as error:  # the driver read the plan, and has the model
             told = f"node {socket.gethostname()}: {error}"
             ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, told))
-            self._broken = Record("", Outcome.FATAL, told)
+            self._broken = Record(_node(), Outcome.STUCK, told)
             if not _restarted():
                 raise  # and a worker takes its place on another node
         except Exception as error:
@@ -92,7 +92,8 @@ class EmbedWorker:
         """
         self._call.name = call or self._call.name
         if self._broken:
-            self._ledger.tell(self._broken)
+            if task.file is not None or self._broken.outcome is not Outcome.STUCK:
+                self._ledger.tell(self._broken)
             return True
         if task.file is None:
             return self._do_late_units(over, idle)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from pipelines.errors import NodeUnfitError, StorageError
+from pipelines.job import worker as worker_module
 from pipelines.job.job import Job
 from pipelines.job.ledger import UnitLedger
 from pipelines.job.prepare import prepare
@@ -59,6 +60,17 @@ def test_a_node_that_cannot_read_the_plan_is_unfit(order):
     told = told_by_an_unfit_node(replace(order, storage=OutOfReach()), StorageError)
     assert told.startswith(f"node {socket.gethostname()}: {order.output}")
     assert told.endswith("no route to host")
+
+
+def test_tasks_that_wait_at_a_worker_restarted_on_an_unfit_node_are_told_of(order, monkeypatch):
+    monkeypatch.setattr(worker_module, "_restarted", lambda: True)
+    ledger = UnitLedger()
+    worker = EmbedWorker(replace(order, storage=OutOfReach()), ledger)
+    (unfit,) = ledger.take()
+    worker.do(Task(None))
+    assert ledger.take() == []
+    worker.do(Task(0, (0,)))
+    assert ledger.take() == [replace(unfit, outcome=Outcome.STUCK)]
 
 
 def test_a_node_that_cannot_have_the_model_is_unfit(order, tmp_path):
