@@ -1,6 +1,8 @@
 """What all workers of a job are told, and how each of them comes to its encoder."""
 
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +17,12 @@ from pipelines.storage import Storage
 if TYPE_CHECKING:
     from pipelines.encoder.text_encoder import Encoded
     from pipelines.job.prepare import Prepared
+
+
+log = logging.getLogger(__name__)
+
+# How long a failure that passes may take to do so.
+AGAIN_SECONDS = 5.0
 
 
 class UnitEncoder(Protocol):
@@ -46,7 +54,7 @@ def load_encoder(order: "WorkOrder") -> UnitEncoder:
     from pipelines.encoder.text_encoder import TextEncoder
 
     try:
-        resolved = resolve_spec(order.encoder, order.storage.options)
+        resolved = _resolved(order)
     except ModelError as error:
         raise NodeUnfitError(str(error)) from error
     if resolved.fingerprint != order.fingerprint:
@@ -54,6 +62,16 @@ def load_encoder(order: "WorkOrder") -> UnitEncoder:
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
     return TextEncoder.load_resolved(resolved, order.threads)
+
+
+def _resolved(order: "WorkOrder") -> ResolvedSpec:
+    """Not every fetch is repeated by itself, and a node that has once failed gets no work of the whole job."""
+    try:
+        return resolve_spec(order.encoder, order.storage.options)
+    except ModelError as error:
+        log.warning("the model is asked for once more: %s", error)
+        time.sleep(AGAIN_SECONDS)
+        return resolve_spec(order.encoder, order.storage.options)
 
 
 @dataclass(frozen=True)

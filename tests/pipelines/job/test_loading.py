@@ -3,10 +3,12 @@
 import shutil
 import socket
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 
-from pipelines.errors import NodeUnfitError, StorageError
+from pipelines.errors import ModelError, NodeUnfitError, StorageError
+from pipelines.job import work_order
 from pipelines.job import worker as worker_module
 from pipelines.job.job import Job
 from pipelines.job.ledger import UnitLedger
@@ -19,6 +21,12 @@ from pipelines.local_files import FileEntry
 from pipelines.storage import Storage
 from tests.pipelines.job.jobs import order_of
 from tests.scale.simulated import COLUMNS, sleeping, write_corpus, write_model
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """What failed is asked for again at once."""
+    monkeypatch.setattr(work_order, "AGAIN_SECONDS", 0)
 
 
 @pytest.fixture
@@ -71,6 +79,20 @@ def test_tasks_that_wait_at_a_worker_restarted_on_an_unfit_node_are_told_of(orde
     assert ledger.take() == []
     worker.do(Task(0, (0,)))
     assert ledger.take() == [replace(unfit, outcome=Outcome.STUCK)]
+
+
+def test_a_model_that_a_node_fails_to_fetch_once_does_not_make_it_unfit(order, monkeypatch):
+    answers: list[object] = [ModelError("the server answered 503"), SimpleNamespace(fingerprint="0" * 64)]
+
+    def resolve(*_given: object) -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, ModelError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(work_order, "resolve_spec", resolve)
+    with pytest.raises(NodeUnfitError, match="differs from the driver's"):  # which is found out only with a model
+        load_encoder(order)
 
 
 def test_a_node_that_cannot_have_the_model_is_unfit(order, tmp_path):
