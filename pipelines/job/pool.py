@@ -173,19 +173,23 @@ def _dataset(
                 min_size=size.least,
                 max_size=size.most,
                 max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-                max_tasks_in_flight_per_actor=tasks_in_flight(len(tasks), size),
+                max_tasks_in_flight_per_actor=tasks_in_flight(tasks, size),
                 enable_true_multi_threading=True,
             ),
         )
 
 
-def tasks_in_flight(tasks: int, size: PoolSize) -> int:
+def tasks_in_flight(tasks: Sequence[Task], size: PoolSize) -> int:
     """How many tasks a worker is sent at once.
 
     Where there are few, as when workers share one stream, no more than its share: whichever worker starts first would
-    be sent them all. A pool that may grow does so only while queues are full.
+    be sent them all. Where there are stripes, which are long, and wait for a worker that leaves its node, none that it
+    does not begin. A pool that may grow does so only while queues are full.
     """
-    return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
+    if size.least < size.most:
+        return TASKS_IN_FLIGHT
+    most = TASKS_IN_FLIGHT if all(task.slices for task in tasks) else CALLS_AT_ONCE
+    return min(most, math.ceil(len(tasks) / size.most))
 
 
 def require_a_fit_node(

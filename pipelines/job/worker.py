@@ -1,7 +1,8 @@
 """The worker: holds preprocessor and encoder, and takes each unit from its rows to its committed shard.
 
 Ray calls it with tasks, some at a time in as many threads. Encoding is for one thread at a time, so while one unit is
-encoded the other is read and tokenised, or written. A worker never raises for a unit: it returns a record.
+encoded the other is read and tokenised, or written. A worker never raises for a unit: it tells the ledger what came of
+it.
 """
 
 import itertools
@@ -289,7 +290,7 @@ def _node() -> str:
 
 
 def _restarted() -> bool:
-    """Whether this worker had tasks before it died, which wait for it alone."""
+    """Whether this worker died before, perhaps while it loaded. What tasks it had wait for it alone."""
     import ray
 
     if not ray.is_initialized() or ray.get_runtime_context().get_actor_id() is None:
