@@ -18,10 +18,11 @@ from ray.data.block import BlockMetadata
 
 from pipelines.errors import EncorpusError
 from pipelines.job.follow import follow
-from pipelines.job.ledger import LATE_SECONDS, RemoteLedger
+from pipelines.job.ledger import LATE_SECONDS
 from pipelines.job.pool_size import PoolSize, no_larger_than
 from pipelines.job.pool_worker import PoolWorker
 from pipelines.job.record import Outcome, Record
+from pipelines.job.remote_ledger import RemoteLedger
 from pipelines.job.tasks import TASK_SCHEMA, Task, left_of, task_table
 from pipelines.job.work_order import WorkOrder
 

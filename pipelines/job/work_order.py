@@ -13,6 +13,7 @@ from pipelines.encoder.tokens import Tokens
 from pipelines.errors import ModelError, NodeUnfitError
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.storage import Storage
+from pipelines.store_errors import Failure, failure_of
 
 if TYPE_CHECKING:
     from pipelines.encoder.text_encoder import Encoded
@@ -69,6 +70,8 @@ def _resolved(order: "WorkOrder") -> ResolvedSpec:
     try:
         return resolve_spec(order.encoder, order.storage.options)
     except ModelError as error:
+        if error.__cause__ and failure_of(error.__cause__) is Failure.LASTING:  # as of a disk
+            raise
         log.warning("the model is asked for once more: %s", error)
         time.sleep(AGAIN_SECONDS)
         return resolve_spec(order.encoder, order.storage.options)

@@ -16,9 +16,9 @@ from pipelines.job.embed import Workforce
 from pipelines.job.follow import follow
 from pipelines.job.history import History
 from pipelines.job.job import Job, located
-from pipelines.job.ledger import RemoteLedger
 from pipelines.job.prepare import Prepared
 from pipelines.job.record import Outcome, Record
+from pipelines.job.remote_ledger import RemoteLedger
 from pipelines.job.session import ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import work_order

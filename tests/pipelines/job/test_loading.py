@@ -3,6 +3,7 @@
 import shutil
 import socket
 from dataclasses import dataclass, replace
+from errno import ENOSPC
 from types import SimpleNamespace
 
 import pytest
@@ -81,18 +82,34 @@ def test_tasks_that_wait_at_a_worker_restarted_on_an_unfit_node_are_told_of(orde
     assert ledger.take() == [replace(unfit, outcome=Outcome.STUCK)]
 
 
-def test_a_model_that_a_node_fails_to_fetch_once_does_not_make_it_unfit(order, monkeypatch):
-    answers: list[object] = [ModelError("the server answered 503"), SimpleNamespace(fingerprint="0" * 64)]
+class Resolving:
+    """Raises the error the first time, and gives a model of another fingerprint after that."""
 
-    def resolve(*_given: object) -> object:
-        answer = answers.pop(0)
-        if isinstance(answer, ModelError):
-            raise answer
-        return answer
+    def __init__(self, error: ModelError) -> None:
+        self.times = 0
+        self._error = error
 
-    monkeypatch.setattr(work_order, "resolve_spec", resolve)
-    with pytest.raises(NodeUnfitError, match="differs from the driver's"):  # which is found out only with a model
+    def __call__(self, *_given: object) -> object:
+        self.times += 1
+        if self.times == 1:
+            raise self._error
+        return SimpleNamespace(fingerprint="0" * 64)
+
+
+def test_a_model_that_a_node_fails_to_fetch_once_is_asked_for_again(order, monkeypatch):
+    monkeypatch.setattr(work_order, "resolve_spec", resolving := Resolving(ModelError("the server answered 503")))
+    with pytest.raises(NodeUnfitError, match="differs from the driver's"):  # which only a model that is there can do
         load_encoder(order)
+    assert resolving.times == 2
+
+
+def test_a_model_that_a_node_has_no_room_for_is_not_asked_for_again(order, monkeypatch):
+    error = ModelError("no space left on device")
+    error.__cause__ = OSError(ENOSPC, "no space left on device")
+    monkeypatch.setattr(work_order, "resolve_spec", resolving := Resolving(error))
+    with pytest.raises(NodeUnfitError, match="no space left"):
+        load_encoder(order)
+    assert resolving.times == 1
 
 
 def test_a_node_that_cannot_have_the_model_is_unfit(order, tmp_path):

@@ -2,17 +2,13 @@
 
 import os
 import tarfile
-import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import EncorpusError
 from pipelines.job.embed import embed
-from pipelines.storage import Storage
+from tests.pipelines.job.faults import GatedStorage
 from tests.pipelines.job.jobs import assert_embedded, job_of, spec_of, texts_of, write_parquet
 from tests.ray_nodes import add_node, ray_cluster
 
@@ -57,21 +53,6 @@ def test_a_job_for_which_no_node_has_the_model_ends_and_says_why(
         pytest.raises(EncorpusError, match=r"^no node is fit for the job; node .*: model .*Not a directory"),
     ):
         embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=cluster.address))
-
-
-@dataclass(frozen=True)
-class GatedStorage(Storage):
-    """Opens the files of a corpus but the first one only when there is a file `gate`."""
-
-    corpus: str = ""
-    gate: str = ""
-    driver: int = 0
-
-    def open(self, uri: str) -> BinaryIO:
-        gated = uri.startswith(self.corpus) and not uri.endswith("0.parquet") and os.getpid() != self.driver
-        while gated and not Path(self.gate).exists():
-            threading.Event().wait(0.05)
-        return super().open(uri)
 
 
 def test_tasks_whose_worker_is_restarted_on_an_unfit_node_are_done_elsewhere(
