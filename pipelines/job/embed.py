@@ -33,7 +33,7 @@ class Summary:
     run. seconds, seconds_to_first_shard: from the start of the run to its end and to its first shard, None when it
     wrote none. limited: whether the run stopped at its limit.
     report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
-    unfit_nodes: a line of each node that could not have the model or the plan, and was given no work.
+    unfit_nodes: a line of each node that could not have the model, and was given no work.
     """
 
     output: str
