@@ -89,7 +89,7 @@ def summary_lines(summary: Summary, storage_options: Collection[str] = ()) -> It
             )
     if progress.retries:
         yield f"  {retries_told(progress.retries)}"
-    yield from (f"no work was given to a node that cannot have the model: {line}" for line in summary.unfit_nodes)
+    yield from (f"no work was given to an unfit node: {line}" for line in summary.unfit_nodes)
     yield from _reject_lines(summary)
     yield from _failure_lines(summary)
     if summary.limited:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pipelines.store_errors import FULL
 
-# So many times that much is in memory.
-PIECE_BYTES = 8 << 20
-AT_ONCE = 10
+# So many times that much is in memory. Some servers read, or hash, the whole file for each request, however small.
+PIECE_BYTES = 64 << 20
+AT_ONCE = 4
 
 # Gives the bytes [start, stop) of what a URI names, all of them, or raises.
 Read = Callable[[str, int, int], bytes]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,31 @@ class RemoteModel:
     """
 
     def __init__(self, uri: str, storage_options: Mapping[str, Any]) -> None:
-        import fsspec
-
         self._uri = uri
-        self._fs, path = fsspec.core.url_to_fs(uri, **storage_options)
-        self._path = path.rstrip("/")
+        self._options = storage_options
         self._store = RemoteFiles(storage_options, RetryPolicy(), Retries())
         self.is_archive = uri.endswith(ARCHIVE_ENDINGS)
+
+    @property
+    def place(self) -> str:
+        """Other options may mean another store of the same name."""
+        return json.dumps([self._uri, dict(self._options)], sort_keys=True, default=str)
+
+    @cached_property
+    def _located(self) -> tuple[Any, str]:
+        """The filesystem, and the path in it."""
+        import fsspec
+
+        fs, path = fsspec.core.url_to_fs(self._uri, **self._options)
+        return fs, path.rstrip("/")
+
+    @property
+    def _fs(self) -> Any:
+        return self._located[0]
+
+    @property
+    def _path(self) -> str:
+        return self._located[1]
 
     def version(self) -> str:
         """What is other when any file is: the names, sizes and ETags (or times of change) of the model's files."""

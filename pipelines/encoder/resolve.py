@@ -1,15 +1,12 @@
 """A model handle becomes a folder on this machine, fetched once per node into a shared cache."""
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.encoder.archive import ARCHIVE_ENDINGS, unpack
-from pipelines.encoder.download import download
-from pipelines.encoder.model_cache import cached, newest
-from pipelines.encoder.remote import RemoteModel
+from pipelines.encoder.model_cache import cached, entry_for, newest
+from pipelines.encoder.source import Source, source_of
 from pipelines.errors import EncorpusError, ModelError
 from pipelines.local_files import local_path
 
@@ -25,18 +22,37 @@ def resolve_model(handle: str, storage_options: Mapping[str, Any] | None = None)
     for ever, as TF-Hub's versions do. Raises ModelError when nothing is there, it cannot be fetched, or it is no
     SavedModel.
     """
-    path = local_path(handle)
     try:
-        if path is not None:
-            return _local(handle, path)
-        if handle.lower().startswith(("http://", "https://")):
-            return _fetched(handle, handle, None, lambda folder: download(handle, folder))
-        return _remote(handle, storage_options or {})
+        source = source_of(handle, storage_options or {})
+        if isinstance(source, Path):
+            require_saved_model(source, handle)
+            return source.resolve()
+        version, entry = entry_of_now(handle, source)
+        return entry if entry.is_dir() else _fetched(handle, source, version)
     except ModelError:
         raise
     except Exception as error:  # URLs, disks and the library of each store have errors of their own
-        done = "fetched" if path is None else "read"
+        done = "fetched" if local_path(handle) is None else "read"
         raise ModelError(f"model {handle}: cannot be {done}: {reason_of(error)}") from error
+
+
+def entry_of_now(handle: str, source: Source) -> tuple[str | None, Path]:
+    """The source's version, and the cache's folder for it, there or not; while nobody can tell, the folder that was
+    fetched last.
+
+    Raises ModelError where no model is, and what the store's library raises.
+    """
+    try:
+        version = source.version()
+    except (ModelError, PermissionError):
+        raise
+    except Exception as error:
+        before = newest(handle, source.place)
+        if before is None:
+            raise
+        log.warning("model %s: %s; using what was fetched before, %s", handle, reason_of(error), before)
+        return None, before
+    return version, entry_for(handle, source.place, version)
 
 
 def reason_of(error: BaseException) -> str:
@@ -49,17 +65,6 @@ def reason_of(error: BaseException) -> str:
         told = f"{type(error).__name__}: {told}".removesuffix(": ")
     file = getattr(error, "filename", None)
     return f"{told} ({file})" if file else told
-
-
-def place_of(uri: str, storage_options: Mapping[str, Any]) -> str:
-    """What the cache takes for one place: other options may mean another store of the same name."""
-    return json.dumps([uri, dict(storage_options)], sort_keys=True, default=str)
-
-
-def archive_version(path: Path) -> str:
-    """What is other when a local archive is."""
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def require_saved_model(folder: Path, handle: str) -> None:
@@ -75,44 +80,11 @@ def require_saved_model(folder: Path, handle: str) -> None:
     raise ModelError(f"model {handle}: not a SavedModel (there is no saved_model.pb in it)")
 
 
-def _local(handle: str, path: Path) -> Path:
-    if handle.endswith(ARCHIVE_ENDINGS) and path.is_file():
-        version = archive_version(path)
-        return _fetched(handle, str(path.resolve()), version, lambda folder: _unpack_file(path, folder))
-    require_saved_model(path, handle)
-    return path.resolve()
-
-
-def _remote(uri: str, storage_options: Mapping[str, Any]) -> Path:
-    place = place_of(uri, storage_options)
-    try:
-        model = RemoteModel(uri, storage_options)
-        version = model.version()
-    except (ModelError, PermissionError):
-        raise
-    except Exception as error:
-        before = newest(uri, place)
-        if before is None:
-            raise
-        log.warning("model %s: %s; using what was fetched before, %s", uri, reason_of(error), before)
-        return before
-
-    def copy(folder: Path) -> None:
-        model.copy_to(folder)
-        if model.version() != version:
-            raise ModelError(f"model {uri}: it changed while it was being fetched; run again")
-
-    return _fetched(uri, place, version, copy)
-
-
-def _fetched(handle: str, place: str, version: str | None, fill: Callable[[Path], None]) -> Path:
+def _fetched(handle: str, source: Source, version: str | None) -> Path:
     def fetch(folder: Path) -> None:
-        fill(folder)
+        source.copy_to(folder)
+        if source.version() != version:
+            raise ModelError(f"model {handle}: it changed while it was being fetched; run again")
         require_saved_model(folder, handle)
 
-    return cached(handle, place, version, fetch)
-
-
-def _unpack_file(path: Path, folder: Path) -> None:
-    with path.open("rb") as archive:
-        unpack(archive, folder, str(path))
+    return cached(handle, source.place, version, fetch)

@@ -26,7 +26,7 @@ Start = Callable[[Any, bool], AbstractContextManager["Future[None]"]]
 def follow(
     tasks: Sequence[Task], replaced: Collection[Unit], start: Start, late_seconds: float = LATE_SECONDS
 ) -> Generator[Record]:
-    """Gives the records of all tasks, in the order of completion. Needs a connected Ray.
+    """Gives the records of all tasks, the ends of stripes too, in the order of completion. Needs a connected Ray.
 
     A unit that is late is given to others, so it may have several records. The end is when all units have one, and all
     stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
@@ -35,23 +35,17 @@ def follow(
     Raises EncorpusError when the workers as a whole break down, or the ledger, not for a unit's failure.
     """
     left = {unit.name for unit in _units(tasks)} | {task.name for task in tasks if not task.slices}
-    # It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again.
-    # Ray's head would keep hundreds of MB of what it is told of all the calls.
-    ledger: Any = ray.remote(UnitLedger).options(
-        num_cpus=0, enable_task_events=False, scheduling_strategy=_beside_the_driver()
-    )
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
-    ledger = ledger.remote([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
+    ledger = ledger_actor([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
     try:
         with start(ledger, any(unit not in replaced for unit in _units(tasks))) as work:
             ended = False
             while left and not ended:
                 # Before they are taken: what was told before the end is taken after it.
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
-                for record in ray.get(ledger.take.remote()):
+                for record in ray.get(ledger.take.options(max_task_retries=0).remote()):
                     left.discard(record.unit)
-                    if record.outcome is not Outcome.ENDED:
-                        yield record
+                    yield record
             if left:
                 work.result()
     except RayError as error:
@@ -64,6 +58,22 @@ def follow(
     stripes = {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     for name in sorted({stripes.get(name, name) for name in left}):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
+
+
+def ledger_actor(units: Sequence[Unit], late_seconds: float = LATE_SECONDS) -> Any:
+    """A UnitLedger as an actor beside the driver.
+
+    It dies with the driver, whose node it shares, and hardly alone: then the job ends, and is run again. A call
+    whose connection breaks is repeated, which is nobody's fault: but for `take`, what is said twice is as said once.
+    """
+    actor: Any = ray.remote(UnitLedger).options(
+        num_cpus=0,
+        max_task_retries=-1,
+        # Ray's head would keep hundreds of MB of what it is told of all the calls.
+        enable_task_events=False,
+        scheduling_strategy=_beside_the_driver(),
+    )
+    return actor.remote(units, late_seconds)
 
 
 def _units(tasks: Sequence[Task]) -> Iterator[Unit]:

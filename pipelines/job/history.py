@@ -35,7 +35,7 @@ class History:
         self.started = started
         # The least and the most workers of the pool; told when that is known.
         self.pool: tuple[int, int] = (1, 1)
-        # What each node said that could not have the model.
+        # What each unfit node said.
         self.unfit_nodes: list[str] = []
         self.bytes = 0
         self._clock = clock

@@ -11,12 +11,13 @@ What came of a unit is told to the ledger, and the driver takes it from there: w
 may leave out.
 """
 
+import math
 import statistics
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from pipelines.corpus.plan import Unit
 from pipelines.job.record import Outcome, Record
@@ -28,6 +29,9 @@ LATE_FACTOR = 3.0
 LATE_SECONDS = 30.0
 LIKE = 1000
 
+# How long it is not looked for late units after there were none.
+LOOK_SECONDS = 1.0
+
 # So often a unit is given to another worker; the failure of the last of them counts.
 MOST_COPIES = 3
 
@@ -38,15 +42,17 @@ GIVEN_UP_SECONDS = 90.0
 
 
 class Holder(NamedTuple):
-    """Who has a unit. worker: a name that it keeps when it is restarted. call: the one of its calls."""
+    """Who has a unit. worker: a name that it keeps when it is restarted. call: the one of its calls. life: its process,
+    another one each time."""
 
     worker: str
     call: str
+    life: str = ""
 
 
 class Begun(NamedTuple):
     """deaths: how many workers died with it. done: whether its shard is there. unwanted: nobody waits for the holder's
-    call any more, which has not got it."""
+    call any more, which has not got it, or another process has taken its place."""
 
     deaths: int
     done: bool = False
@@ -71,8 +77,9 @@ class Claim(Enum):
 class Ledger(Protocol):
     """The ledger, near or far."""
 
-    def arrive(self, worker: str) -> None:
-        """A worker starts, perhaps not for the first time."""
+    def arrive(self, worker: str, life: str = "") -> None:
+        """A worker starts, perhaps not for the first time. From now on, a process that it was before has no say: one of
+        a node that was cut off may live on for a while, and what it said may come late."""
         ...
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
@@ -84,8 +91,8 @@ class Ledger(Protocol):
         ...
 
     def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
-        """The holder came to an end with it, and did not die. record: what the driver is to know of it, unless it is
-        the failure of a call that was given up."""
+        """The holder came to an end with it, and did not die. record: what the driver is to know of it. From who has no
+        say any more, only that it was done counts."""
         ...
 
     def tell(self, record: Record) -> None:
@@ -93,12 +100,12 @@ class Ledger(Protocol):
         ...
 
     def unfit(self, node: str, record: Record) -> None:
-        """A node cannot have the model, and new workers are to be elsewhere. record: what the driver is told, once."""
+        """A node is not fit for workers, and new ones are to be elsewhere. record: what the driver is told, once."""
         ...
 
     def late(self, holder: Holder, idle: float) -> Copy | None:
-        """A late unit, for a worker that has none, in a call that is wanted. idle: seconds that the holder has waited
-        for it."""
+        """A late unit, for a worker that has none, in a call that is wanted. It is given again to who asks
+        again before it begins. idle: seconds that the holder has waited for it."""
         ...
 
     def unfinished(self) -> bool:
@@ -133,6 +140,13 @@ class _Attempt(NamedTuple):
     begun: bool
 
 
+class _NoneLate(NamedTuple):
+    """Until then no unit is late, for who has waited no longer than that; within a second, nobody looks again."""
+
+    until: float
+    idle: float
+
+
 class _Held(NamedTuple):
     since: float
     holder: Holder
@@ -153,29 +167,33 @@ class UnitLedger:
         self._unfinished = {unit.name: unit for unit in units}
         self._late_seconds = late_seconds
         self._clock = clock
-        # Few, since only what is in hand is here.
+        # Few, since only what is in hand is here; by unit, and by worker.
         self._attempts: dict[str, dict[Holder, _Attempt]] = {}
+        self._in_hand: defaultdict[str, set[tuple[str, Holder]]] = defaultdict(set)
+        self._lives: dict[str, str] = {}
         self._deaths: Counter[str] = Counter()
         self._claims: dict[str, _Held] = {}
         self._done: set[str] = set()
         self._recorded: set[str] = set()
         self._given_up: set[str] = set()
         self._copies: Counter[str] = Counter()
+        self._none_late = _NoneLate(-math.inf, 0.0)
         self._seconds: deque[float] = deque(maxlen=LIKE)
         self._records: list[Record] = []
         self._unfit: set[str] = set()
 
-    def arrive(self, worker: str) -> None:
+    def arrive(self, worker: str, life: str = "") -> None:
         """As Ledger.arrive."""
-        self._bury(lambda holder: holder.worker == worker)
+        self._lives[worker] = life
+        self._bury(self._in_hand[worker])
 
     def lost(self, call: str) -> None:
         """As Ledger.lost."""
-        self._bury(lambda holder: holder.call == call)
+        self._bury(self._in_hand_of(call))
 
     def given_back(self, call: str) -> None:
         """As Ledger.given_back."""
-        self._take_back(lambda holder: holder.call == call)
+        self._take_back(self._in_hand_of(call))
 
     def given_up(self, call: str) -> None:
         """As Ledger.given_up."""
@@ -186,21 +204,20 @@ class UnitLedger:
             for name, held in self._claims.items()
             if held.holder.call == call
         }
-        self._take_back(lambda holder: holder.call == call)
+        self._take_back(self._in_hand_of(call))
         self._claims |= claims
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""
-        deaths, unwanted = self._deaths[name], holder.call in self._given_up
+        deaths, unwanted = self._deaths[name], self._has_no_say(holder)
         if not unwanted and (alone or not deaths):
-            attempts = self._attempts.setdefault(name, {})
-            attempt = attempts.get(holder, _Attempt(self._clock(), copy=False, begun=True))
-            attempts[holder] = attempt._replace(begun=True)
+            attempt = self._attempts.get(name, {}).get(holder, _Attempt(self._clock(), copy=False, begun=True))
+            self._note(name, holder, attempt._replace(begun=True))
         return Begun(deaths, name in self._done, unwanted)
 
     def claim(self, name: str, holder: Holder) -> Claim:
         """As Ledger.claim."""
-        if name in self._done or holder.call in self._given_up:
+        if name in self._done or self._has_no_say(holder):
             return Claim.DONE
         held = self._claims.get(name)
         if held and held.holder != holder and self._clock() - held.since <= CLAIM_SECONDS:
@@ -217,7 +234,7 @@ class UnitLedger:
             if record.retries:  # of storage, which count whatever came of them
                 self._records.append(record)
             return
-        if record.outcome is Outcome.FAILED and holder.call in self._given_up:
+        if record.outcome in (Outcome.FAILED, Outcome.ENDED) and self._has_no_say(holder):
             return  # by whoever it is sent to next, it may be done
         if record.outcome is Outcome.DONE:
             self._done.add(name)
@@ -227,23 +244,27 @@ class UnitLedger:
         self._unfinished.pop(name, None)
         self._records.append(record)
 
-    def _bury(self, dead: Callable[[Holder], bool]) -> None:
+    def _has_no_say(self, holder: Holder) -> bool:
+        return holder.call in self._given_up or self._lives.get(holder.worker, holder.life) != holder.life
+
+    def _in_hand_of(self, call: str) -> list[tuple[str, Holder]]:
+        return [(name, holder) for held in self._in_hand.values() for name, holder in held if holder.call == call]
+
+    def _bury(self, left: Iterable[tuple[str, Holder]]) -> None:
         """Whatever the dead had in hand, they died with it."""
-        for name, attempt in self._take_back(dead):
+        for name, attempt in self._take_back(left):
             self._deaths[name] += attempt.begun
 
-    def _take_back(self, whose: Callable[[Holder], bool]) -> list[tuple[str, _Attempt]]:
+    def _take_back(self, left: Iterable[tuple[str, Holder]]) -> list[tuple[str, _Attempt]]:
         """Forgets attempts and their claims, and gives them. Others may be asked for copies in place of theirs."""
-        taken = [
-            (name, holder, attempt)
-            for name, attempts in self._attempts.items()
-            for holder, attempt in attempts.items()
-            if whose(holder)
-        ]
-        for name, holder, attempt in taken:
+        taken = [(name, attempt) for name, holder in list(left) if (attempt := self._let_go(name, holder))]
+        for name, attempt in taken:
             self._copies[name] -= attempt.copy
-            self._let_go(name, holder)
-        return [(name, attempt) for name, _, attempt in taken]
+        return taken
+
+    def _note(self, name: str, holder: Holder, attempt: _Attempt) -> None:
+        self._attempts.setdefault(name, {})[holder] = attempt
+        self._in_hand[holder.worker].add((name, holder))
 
     def _let_go(self, name: str, holder: Holder) -> _Attempt | None:
         """Forgets an attempt, and its claim."""
@@ -251,6 +272,7 @@ class UnitLedger:
         attempt = attempts.pop(holder, None)
         if not attempts:
             self._attempts.pop(name, None)
+        self._in_hand[holder.worker].discard((name, holder))
         held = self._claims.get(name)
         if held and held.holder == holder:
             del self._claims[name]
@@ -273,17 +295,22 @@ class UnitLedger:
 
     def late(self, holder: Holder, idle: float) -> Copy | None:
         """As Ledger.late."""
-        if holder.call in self._given_up:
+        if self._has_no_say(holder):
             return None
-        if any(other.worker == holder.worker for attempts in self._attempts.values() for other in attempts):
+        # If it was given one and the answer was lost, it has not got it.
+        own = [(name, other) for name, other in self._in_hand[holder.worker] if other == holder]
+        self._take_back((name, _) for name, _ in own if not self._attempts[name][holder].begun)
+        if self._in_hand[holder.worker] or (self._clock() < self._none_late.until and idle <= self._none_late.idle):
             return None
         patience = max(self._late_seconds, LATE_FACTOR * statistics.median(self._seconds or [0.0]))
         # From the end: its own worker comes to the first ones next.
         for unit in reversed(self._unfinished.values()):
             if self._copies[unit.name] < MOST_COPIES and self._waited(unit.name, idle) > patience:
                 self._copies[unit.name] += 1
-                self._attempts.setdefault(unit.name, {})[holder] = _Attempt(self._clock(), copy=True, begun=False)
+                self._note(unit.name, holder, _Attempt(self._clock(), copy=True, begun=False))
                 return Copy(unit, last=self._copies[unit.name] == MOST_COPIES)
+        # Of hundreds with nothing to do, each asks every second, and all others wait for the ledger meanwhile.
+        self._none_late = _NoneLate(self._clock() + LOOK_SECONDS, math.inf if idle > patience else patience)
         return None
 
     def _waited(self, name: str, idle: float) -> float:
@@ -298,64 +325,3 @@ class UnitLedger:
     def without_record(self, names: Sequence[str]) -> list[str]:
         """As Ledger.without_record."""
         return [name for name in names if name not in self._recorded]
-
-
-class RemoteLedger:
-    """The ledger, kept by a UnitLedger that is a Ray actor. Each call is back only when it is done."""
-
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
-
-    def arrive(self, worker: str) -> None:
-        """As Ledger.arrive."""
-        _answer(self._actor.arrive.remote(worker))
-
-    def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
-        """As Ledger.begin."""
-        return _answer(self._actor.begin.remote(name, holder, alone))
-
-    def claim(self, name: str, holder: Holder) -> Claim:
-        """As Ledger.claim."""
-        return _answer(self._actor.claim.remote(name, holder))
-
-    def end(self, name: str, holder: Holder, record: Record | None = None) -> None:
-        """As Ledger.end."""
-        _answer(self._actor.end.remote(name, holder, record))
-
-    def tell(self, record: Record) -> None:
-        """As Ledger.tell."""
-        _answer(self._actor.tell.remote(record))
-
-    def unfit(self, node: str, record: Record) -> None:
-        """As Ledger.unfit."""
-        _answer(self._actor.unfit.remote(node, record))
-
-    def late(self, holder: Holder, idle: float) -> Copy | None:
-        """As Ledger.late."""
-        return _answer(self._actor.late.remote(holder, idle))
-
-    def unfinished(self) -> bool:
-        """As Ledger.unfinished."""
-        return _answer(self._actor.unfinished.remote())
-
-    def lost(self, call: str) -> None:
-        """As Ledger.lost."""
-        _answer(self._actor.lost.remote(call))
-
-    def given_back(self, call: str) -> None:
-        """As Ledger.given_back."""
-        _answer(self._actor.given_back.remote(call))
-
-    def given_up(self, call: str) -> None:
-        """As Ledger.given_up."""
-        _answer(self._actor.given_up.remote(call))
-
-    def without_record(self, names: Sequence[str]) -> list[str]:
-        """As Ledger.without_record."""
-        return _answer(self._actor.without_record.remote(names))
-
-
-def _answer(reference: Any) -> Any:
-    import ray
-
-    return ray.get(reference)

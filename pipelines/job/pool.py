@@ -4,9 +4,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import ray
@@ -17,11 +18,12 @@ from ray.data.block import BlockMetadata
 
 from pipelines.errors import EncorpusError
 from pipelines.job.follow import follow
-from pipelines.job.ledger import LATE_SECONDS, RemoteLedger
-from pipelines.job.pool_size import PoolSize
+from pipelines.job.ledger import LATE_SECONDS
+from pipelines.job.pool_size import PoolSize, no_larger_than
 from pipelines.job.pool_worker import PoolWorker
 from pipelines.job.record import Outcome, Record
-from pipelines.job.tasks import TASK_SCHEMA, Task, task_table
+from pipelines.job.remote_ledger import RemoteLedger
+from pipelines.job.tasks import TASK_SCHEMA, Task, left_of, task_table
 from pipelines.job.work_order import WorkOrder
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,11 @@ MOST_DEATHS_WHILE_LOADING = 3
 
 # Ray's label of a node, with its id.
 NODE_LABEL = "ray.io/node-id"
+
+
+def _none_of(nodes: Collection[str]) -> dict[str, str]:
+    """Ray's selector of all nodes but these."""
+    return {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
 
 
 class TaskSource(Datasource):
@@ -92,7 +99,7 @@ class _Executor:
         """Places whatever workers it starts from now on elsewhere. nodes: their ids."""
         # Arguments by a function of ours (`ray_remote_args_fn`) would keep reading from being fused into the worker.
         for operator in self._running._topology:
-            operator.data_context.execution_options.label_selector = {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
+            operator.data_context.execution_options.label_selector = _none_of(nodes)
 
     def stop(self) -> None:
         """Ends what runs, and with it the workers, stuck ones too."""
@@ -104,38 +111,58 @@ class _Executor:
 def run_tasks(
     tasks: Sequence[Task], order: WorkOrder, size: PoolSize, late_seconds: float = LATE_SECONDS
 ) -> Iterator[Record]:
-    """Has a pool do the tasks, and gives their records, as `follow` does, beside those of nodes without the model.
+    """Has a pool do the tasks, and gives the records of units, and of unfit nodes.
 
-    Raises EncorpusError also when no node can have it.
+    Where Ray restarts a worker, it knows nothing of unfit nodes. When tasks wait at a worker on one, a new pool, which
+    is kept off them in restarts too, does what is left. Raises EncorpusError as `follow` does, and when no node is fit.
     """
-    executor = _Executor()
-
-    @contextmanager
-    def start(ledger: Any, late: bool) -> Iterator[Future[None]]:
-        # No more than the pool has at least: these never end before the others, and would have it grow.
-        idle = CALLS_AT_ONCE * size.least if late and size.most > 1 else 0
-        dataset = _dataset(tasks, idle, order, size, ledger, executor)
-        with _running(dataset, executor) as end:
-            yield end
-
     unfit: set[str] = set()
-    with closing(follow(tasks, order.replaced, start, late_seconds)) as records:
-        for record in records:
-            if record.outcome is Outcome.UNFIT:
-                unfit.add(record.unit)
-                _require_a_fit_node(unfit, size, record)
-                executor.keep_off(unfit)
-            yield record
+    while tasks:
+        ended: set[str] = set()
+        executor = _Executor()
+        start = partial(_pool, tasks, order, no_larger_than(size, len(tasks)), frozenset(unfit), executor)
+        with closing(follow(tasks, order.replaced, start, late_seconds)) as records:
+            for record in records:
+                if record.outcome in (Outcome.UNFIT, Outcome.STUCK):
+                    unfit.add(record.unit)
+                    require_a_fit_node(ray.nodes(), unfit, size, record)
+                    executor.keep_off(unfit)
+                if record.outcome is Outcome.STUCK:
+                    break
+                ended.add(record.unit)
+                if record.outcome is not Outcome.ENDED:
+                    yield record
+            else:
+                return
+        tasks = left_of(tasks, ended)
+
+
+@contextmanager
+def _pool(
+    tasks: Sequence[Task],
+    order: WorkOrder,
+    size: PoolSize,
+    unfit: Collection[str],
+    executor: _Executor,
+    ledger: Any,
+    late: bool,
+) -> Iterator[Future[None]]:
+    """A pool at work, for `follow`."""
+    # No more than the pool has at least: these never end before the others, and would have it grow.
+    idle = CALLS_AT_ONCE * size.least if late and size.most > 1 else 0
+    dataset = _dataset(tasks, idle, order, size, ledger, _context(executor, size, unfit))
+    with _running(dataset, executor) as end:
+        yield end
 
 
 def _dataset(
-    tasks: Sequence[Task], idle: int, order: WorkOrder, size: PoolSize, ledger: Any, executor: _Executor
+    tasks: Sequence[Task], idle: int, order: WorkOrder, size: PoolSize, ledger: Any, context: DataContext
 ) -> Dataset:
     """The tasks, mapped over by workers. idle: how many tasks without a file come after them."""
     sent = [*tasks, *[Task(file=None)] * idle]
     # Reading is fused into the worker only where both ask for the same; apart, it would wait for CPUs of its own.
     resources = {"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker}
-    with DataContext.current(_context(executor, size)):
+    with DataContext.current(context):
         return ray.data.read_datasource(TaskSource(sent), override_num_blocks=len(sent), **resources).map_batches(
             PoolWorker,
             fn_constructor_args=(order, RemoteLedger(ledger)),
@@ -147,39 +174,52 @@ def _dataset(
                 min_size=size.least,
                 max_size=size.most,
                 max_concurrent_calls_per_actor=CALLS_AT_ONCE,
-                max_tasks_in_flight_per_actor=tasks_in_flight(len(tasks), size),
+                max_tasks_in_flight_per_actor=tasks_in_flight(tasks, size),
                 enable_true_multi_threading=True,
             ),
         )
 
 
-def tasks_in_flight(tasks: int, size: PoolSize) -> int:
+def tasks_in_flight(tasks: Sequence[Task], size: PoolSize) -> int:
     """How many tasks a worker is sent at once.
 
     Where there are few, as when workers share one stream, no more than its share: whichever worker starts first would
-    be sent them all. A pool that may grow does so only while queues are full.
+    be sent them all. Where there are stripes, which are long, and wait for a worker that leaves its node, none that it
+    does not begin. A pool that may grow does so only while queues are full.
     """
-    return min(TASKS_IN_FLIGHT, math.ceil(tasks / size.most)) if size.least == size.most else TASKS_IN_FLIGHT
+    if size.least < size.most:
+        return TASKS_IN_FLIGHT
+    most = TASKS_IN_FLIGHT if all(task.slices for task in tasks) else CALLS_AT_ONCE
+    return min(most, math.ceil(len(tasks) / size.most))
 
 
-def _require_a_fit_node(unfit: Collection[str], size: PoolSize, last: Record) -> None:
-    for node in ray.nodes():
-        room = node["Resources"].get("GPU", 0) if size.gpus_per_worker else node["Resources"].get("CPU", 0)
-        if node["Alive"] and room > 0 and node["NodeID"] not in unfit:
+def require_a_fit_node(
+    nodes: Sequence[Mapping[str, Any]], unfit: Collection[str], size: PoolSize, last: Record
+) -> None:
+    """Raises EncorpusError, with what the last one said, where no node but unfit ones is large enough for a worker.
+
+    nodes: as `ray.nodes` tells of them.
+    """
+    each = {"CPU": size.cpus_per_worker, "GPU": size.gpus_per_worker}
+    for node in nodes:
+        large = all(node["Resources"].get(kind, 0) >= amount for kind, amount in each.items())
+        if node["Alive"] and large and node["NodeID"] not in unfit:
             return
-    raise EncorpusError(f"no node can have the model; {last.message}")
+    raise EncorpusError(f"no node is fit for the job; {last.message}")
 
 
-def _context(executor: _Executor, size: PoolSize) -> DataContext:
+def _context(executor: _Executor, size: PoolSize, unfit: Collection[str]) -> DataContext:
     """Ray Data for tasks that are tiny on the outside and long on the inside; the caller's own is left as it is."""
     context = DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.custom_execution_callback_classes = [_told_of(executor)]
-    # All workers of a node that cannot have the model end together, and some that were begun there meanwhile.
+    # All workers of an unfit node end together, and some that were begun there meanwhile.
     context.max_consecutive_actor_init_deaths = MOST_DEATHS_WHILE_LOADING + 2 * size.most
     # A large unit on a small machine may take longer than any fixed time.
     context.execution_no_progress_timeout_s = -1
+    if unfit:
+        context.execution_options.label_selector = _none_of(unfit)
     return context
 
 

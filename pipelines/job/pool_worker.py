@@ -5,11 +5,12 @@ gone. A worker that ends itself is started again on another node, where its task
 """
 
 import logging
+import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -26,13 +27,17 @@ log = logging.getLogger(__name__)
 # A spot machine has two minutes after its notice, or half of one.
 ASK_SECONDS = 2.0
 
+# How long Ray may take to have a call's answer, a few hundred bytes, after the call.
+ANSWER_SECONDS = 1.0
+
 
 class PoolWorker:
     """Ray calls it with tables of tasks, some at a time in as many threads."""
 
     def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
-        self._notice = Notice()
-        self._leaving = Leaving()
+        node = ray.get_runtime_context().get_node_id()
+        self._notice = Notice(node, ray._private.state.state.get_draining_nodes, time.monotonic)
+        self._leaving = Leaving(_kill)
         self._worker = EmbedWorker(order, ledger)
 
     def __call__(self, table: pa.Table) -> pa.Table:
@@ -46,33 +51,43 @@ class PoolWorker:
 
 
 class Notice:
-    """Whether this process's node is draining, which Ray is asked once in a while."""
+    """Whether a node is draining, which is asked once in a while.
 
-    def __init__(self) -> None:
-        self._node = ray.get_runtime_context().get_node_id()
-        self._asked = -ASK_SECONDS
+    draining: gives the ids of all that are. clock: in seconds.
+    """
+
+    def __init__(self, node: str, draining: Callable[[], Collection[str]], clock: Callable[[], float]) -> None:
+        self._node = node
+        self._draining = draining
+        self._clock = clock
+        self._asked = -math.inf
         self._given = False
         self._asking = threading.Lock()
 
     def given(self) -> bool:
         """Whether it was, when Ray was last asked."""
         with self._asking:
-            if not self._given and time.monotonic() - self._asked >= ASK_SECONDS:
-                self._asked = time.monotonic()
+            if not self._given and self._clock() - self._asked >= ASK_SECONDS:
+                self._asked = self._clock()
                 try:
-                    self._given = self._node in ray._private.state.state.get_draining_nodes()
+                    self._given = self._node in self._draining()
                 except Exception as error:  # Ray's head may be away for a while, which is no unit's failure
                     log.warning("Ray does not say whether this node is draining: %s", error)
             return self._given
 
 
 class Leaving:
-    """Ends the process as soon as none of its calls has anything in hand."""
+    """Ends the process when none of its calls has anything in hand, and the answers of those before are on their way.
 
-    def __init__(self) -> None:
-        self._changed = threading.Lock()
+    end: does so. answer_seconds: how long an answer may take.
+    """
+
+    def __init__(self, end: Callable[[], None], answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._end = end
+        self._answer_seconds = answer_seconds
+        self._changed = threading.Condition()
         self._busy = 0
-        self._leaving = False
+        self._ending = False
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -86,15 +101,23 @@ class Leaving:
 
     def leave(self) -> None:
         """For a call that has nothing in hand any more. Never comes back."""
-        self._leaving = True
         self._without_work()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy)
+            first, self._ending = not self._ending, True
+        if first:
+            # Calls whose answers Ray has not got are repeated as a whole. One that comes meanwhile begins nothing.
+            time.sleep(self._answer_seconds)
+            self._end()
         threading.Event().wait()
 
     def _without_work(self) -> None:
         with self._changed:
             self._busy -= 1
-            last = self._leaving and not self._busy
-        if last:
-            log.warning("this node is draining: the worker leaves it")
-            # Whatever else ends an actor, Ray takes for its wish not to be started again.
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._changed.notify_all()
+
+
+def _kill() -> None:
+    log.warning("this node is draining: the worker leaves it")
+    # Whatever else ends an actor, Ray takes for its wish not to be started again.
+    os.kill(os.getpid(), signal.SIGKILL)

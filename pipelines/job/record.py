@@ -12,7 +12,7 @@ class Outcome(StrEnum):
     """done: its shard is committed. failed: this unit could not be made, the others can. set_aside: it killed its
     worker too often. fatal: the job cannot go on, whatever the unit. refused: nor could it ever as it was asked for.
     ended: no unit, but a stripe of a streamed file has no more of them. unfit: no unit, but a node that cannot have the
-    model; others go on."""
+    model or the plan; others go on. stuck: no unit, but tasks wait at a worker that was restarted on such a node."""
 
     DONE = "done"
     FAILED = "failed"
@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     ENDED = "ended"
     UNFIT = "unfit"
+    STUCK = "stuck"
 
 
 @dataclass(frozen=True)

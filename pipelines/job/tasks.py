@@ -7,12 +7,14 @@ neither runs nor stripes change any shard. The last tasks of a job name no file:
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 
 from pipelines.corpus.plan_types import Unit
+from pipelines.output.layout import unit_named
 from pipelines.output.remaining import Remaining
 
 MOST_UNITS = 32
@@ -61,6 +63,21 @@ def tasks_for(remaining: Remaining, workers: int) -> list[Task]:
         for stripe in range(stripes)
     ]
     return [*streamed, *_runs(remaining.units, workers)]
+
+
+def left_of(tasks: Sequence[Task], ended: Collection[str]) -> list[Task]:
+    """The tasks without what has come to an end: units and stripes of these names."""
+    slices: defaultdict[int | None, set[int]] = defaultdict(set)
+    for unit in filter(None, map(unit_named, ended)):
+        slices[unit.file].add(unit.slice)
+    left = []
+    for task in tasks:
+        over = slices[task.file]
+        if not task.slices and task.name not in ended:
+            left.append(replace(task, done=tuple(sorted({*task.done, *over}))))
+        elif run := tuple(number for number in task.slices if number not in over):
+            left.append(replace(task, slices=run))
+    return left
 
 
 def _runs(units: Sequence[Unit], workers: int) -> Iterator[Task]:

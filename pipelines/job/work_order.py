@@ -1,6 +1,8 @@
 """What all workers of a job are told, and how each of them comes to its encoder."""
 
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -8,13 +10,20 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.corpus.plan import Columns, Unit
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.tokens import Tokens
-from pipelines.errors import EncorpusError, ModelError, NodeUnfitError
+from pipelines.errors import ModelError, NodeUnfitError
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.storage import Storage
+from pipelines.store_errors import Failure, failure_of
 
 if TYPE_CHECKING:
     from pipelines.encoder.text_encoder import Encoded
     from pipelines.job.prepare import Prepared
+
+
+log = logging.getLogger(__name__)
+
+# How long a failure that passes may take to do so.
+AGAIN_SECONDS = 5.0
 
 
 class UnitEncoder(Protocol):
@@ -40,20 +49,32 @@ class UnitEncoder(Protocol):
 def load_encoder(order: "WorkOrder") -> UnitEncoder:
     """Loads the models on this node, and makes sure that they are the ones the job was planned with.
 
-    Raises NodeUnfitError where the node cannot have them: the job's plan was made with them at hand.
+    Raises NodeUnfitError where the node cannot have them, or has others: the job's plan was made with them at hand.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     from pipelines.encoder.text_encoder import TextEncoder
 
     try:
-        resolved = resolve_spec(order.encoder, order.storage.options)
+        resolved = _resolved(order)
     except ModelError as error:
         raise NodeUnfitError(str(error)) from error
     if resolved.fingerprint != order.fingerprint:
-        raise EncorpusError(
+        raise NodeUnfitError(
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
     return TextEncoder.load_resolved(resolved, order.threads)
+
+
+def _resolved(order: "WorkOrder") -> ResolvedSpec:
+    """Not every fetch is repeated by itself, and a node that has once failed gets no work of the whole job."""
+    try:
+        return resolve_spec(order.encoder, order.storage.options)
+    except ModelError as error:
+        if error.__cause__ and failure_of(error.__cause__) is Failure.LASTING:  # as of a disk
+            raise
+        log.warning("the model is asked for once more: %s", error)
+        time.sleep(AGAIN_SECONDS)
+        return resolve_spec(order.encoder, order.storage.options)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The worker: holds preprocessor and encoder, and takes each unit from its rows to its committed shard.
 
 Ray calls it with tasks, some at a time in as many threads. Encoding is for one thread at a time, so while one unit is
-encoded the other is read and tokenised, or written. A worker never raises for a unit: it returns a record.
+encoded the other is read and tokenised, or written. A worker never raises for a unit: it tells the ledger what came of
+it.
 """
 
 import itertools
@@ -19,7 +20,15 @@ from functools import partial
 from pipelines.corpus.plan import CorpusFile, Plan, Unit, plan_digest, plan_from_bytes
 from pipelines.corpus.readers import SliceReader, stream_slices
 from pipelines.corpus.rows import UnitRows
-from pipelines.errors import EncorpusError, InputChangedError, NodeUnfitError, StorageFullError, UsageError, first_line
+from pipelines.errors import (
+    EncorpusError,
+    InputChangedError,
+    NodeUnfitError,
+    StorageError,
+    StorageFullError,
+    UsageError,
+    first_line,
+)
 from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
@@ -51,25 +60,26 @@ class EmbedWorker:
     def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
         self._order = order
         self._ledger = ledger
-        self._name = _name_in_ledger()
+        self._name, self._life = _name_in_ledger(), _process()
         self._turns = Turns()
         self._encoding = threading.Lock()
         self._call = _Call()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
-        ledger.arrive(self._name)
+        ledger.arrive(self._name, self._life)
         try:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
             self._encoder = order.load(order)
-        except NodeUnfitError as error:
-            ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, f"node {socket.gethostname()}: {error}"))
-            self._broken = Record("", Outcome.FATAL, str(error))
+        except (NodeUnfitError, StorageError) as error:  # the driver read the plan, and has the model
+            told = f"node {socket.gethostname()}: {error}"
+            ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, told))
+            self._broken = Record(_node(), Outcome.STUCK, told)
             if not _restarted():
                 raise  # and a worker takes its place on another node
         except Exception as error:
             outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
-            self._broken = Record("", outcome, _told(error))
+            self._broken = Record("", outcome, f"node {socket.gethostname()}: {_told(error)}")
 
     def do(
         self, task: Task, call: str | None = None, over: Callable[[], bool] = lambda: False, idle: float = 0.0
@@ -83,7 +93,8 @@ class EmbedWorker:
         """
         self._call.name = call or self._call.name
         if self._broken:
-            self._ledger.tell(self._broken)
+            if task.file is not None or self._broken.outcome is not Outcome.STUCK:
+                self._ledger.tell(self._broken)
             return True
         if task.file is None:
             return self._do_late_units(over, idle)
@@ -94,7 +105,7 @@ class EmbedWorker:
 
     @property
     def _holder(self) -> Holder:
-        return Holder(self._name, self._call.name)
+        return Holder(self._name, self._call.name, self._life)
 
     def _load_plan(self) -> Plan:
         """The plan of this job, which is read again when its file has changed.
@@ -150,7 +161,7 @@ class EmbedWorker:
             # Popped, or two slices would be in memory while the next is read.
             if not self._attempt(read[0].unit, read.pop, watch):
                 return False
-        self._ledger.tell(Record(task.name, Outcome.ENDED))
+        self._ledger.end(task.name, self._holder, Record(task.name, Outcome.ENDED))
         return True
 
     def _do_late_units(self, over: Callable[[], bool], idle: float) -> bool:
@@ -264,6 +275,13 @@ def _name_in_ledger() -> str:
     return actor or f"{socket.gethostname()}:{os.getpid()}"
 
 
+def _process() -> str:
+    """Ray's id of this process; outside Ray, the process's own."""
+    import ray
+
+    return ray.get_runtime_context().get_worker_id() if ray.is_initialized() else str(os.getpid())
+
+
 def _node() -> str:
     """The node's id; outside Ray, the host."""
     import ray
@@ -272,7 +290,7 @@ def _node() -> str:
 
 
 def _restarted() -> bool:
-    """Whether this worker had tasks before it died, which wait for it alone."""
+    """Whether this worker died before, perhaps while it loaded. What tasks it had wait for it alone."""
     import ray
 
     if not ray.is_initialized() or ray.get_runtime_context().get_actor_id() is None:

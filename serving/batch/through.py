@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,9 @@ from pipelines.job.embed import Workforce
 from pipelines.job.follow import follow
 from pipelines.job.history import History
 from pipelines.job.job import Job, located
-from pipelines.job.ledger import RemoteLedger
 from pipelines.job.prepare import Prepared
-from pipelines.job.record import Record
+from pipelines.job.record import Outcome, Record
+from pipelines.job.remote_ledger import RemoteLedger
 from pipelines.job.session import ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import work_order
@@ -58,7 +58,8 @@ def through(application: str, job: Job) -> Iterator[Workforce]:
             def start(ledger: Any, late: bool) -> AbstractContextManager[Future[None]]:
                 return calling(Calls(application, watch, tasks, order, RemoteLedger(ledger)), late)
 
-            yield from follow(tasks, order.replaced, start)
+            with closing(follow(tasks, order.replaced, start)) as records:
+                yield from (record for record in records if record.outcome is not Outcome.ENDED)
 
         yield workforce
 

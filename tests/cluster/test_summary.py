@@ -108,4 +108,4 @@ def test_a_node_that_was_given_no_work_is_told_with_its_reason():
     (told,) = [
         line for line in summary_lines(replace(DONE, unfit_nodes=("node gpu-7: the disk is full",))) if "gpu-7" in line
     ]
-    assert told == "no work was given to a node that cannot have the model: node gpu-7: the disk is full"
+    assert told == "no work was given to an unfit node: node gpu-7: the disk is full"

@@ -38,6 +38,14 @@ ray.init(address=sys.argv[1], log_to_driver=False)
 while sum(node["Alive"] for node in ray.nodes()) <= int(sys.argv[2]):
     time.sleep(0.1)
 """
+LOST = """
+import sys
+import time
+import ray
+ray.init(address=sys.argv[1], log_to_driver=False)
+while any(node["Alive"] and node["NodeManagerAddress"] == sys.argv[2] for node in ray.nodes()):
+    time.sleep(0.1)
+"""
 DOWNLOAD = """
 import sys
 from pathlib import Path
@@ -65,6 +73,11 @@ class Stage:
             node.join(self.head)
         joined = self.head.run(sys.executable, "-c", JOINED, f"{self.head.address}:{RAY_PORT}", str(len(self.nodes)))
         assert joined.returncode == 0, joined.stderr
+
+    def wait_for_loss(self, host: Host) -> None:
+        """Returns when the head takes a host for dead."""
+        lost = self.head.run(sys.executable, "-c", LOST, f"{self.head.address}:{RAY_PORT}", host.address)
+        assert lost.returncode == 0, lost.stderr
 
     def end(self) -> None:
         """Nothing runs any more but the store, and all cables are plugged in."""

@@ -16,6 +16,8 @@ from pathlib import Path
 
 GIVE_UP_SECONDS = 120
 RAY_PORT, DASHBOARD_PORT = 6379, 8265
+# A host that does not answer is dead after 24 s at most: before others take over what it has in hand.
+IMPATIENT = {"RAY_health_check_timeout_ms": "5000", "RAY_health_check_failure_threshold": "3"}
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -79,18 +81,20 @@ class Host:
 
     def start_head(self) -> None:
         """Ray's head, without work, and waits until it listens."""
-        self._start_ray("--head", f"--port={RAY_PORT}", f"--dashboard-port={DASHBOARD_PORT}", "--num-cpus=0")
+        options = "--head", f"--port={RAY_PORT}", f"--dashboard-port={DASHBOARD_PORT}", "--num-cpus=0"
+        self._start_ray(*options, **IMPATIENT)
         self.wait_for_port(RAY_PORT)
 
     def join(self, head: "Host", cpus: int = 1) -> None:
         """A raylet of the head's cluster."""
         self._start_ray(f"--address={head.address}:{RAY_PORT}", f"--num-cpus={cpus}")
 
-    def _start_ray(self, *options: str) -> None:
+    def _start_ray(self, *options: str, **environment: str) -> None:
         self.start(
             *(RAY, "start", "--block", f"--node-ip-address={self.address}", "--object-store-memory=100000000"),
             *("--disable-usage-stats", f"--temp-dir={self.folder}/ray", *options),
             log="ray.log",
+            **environment,
         )
 
     def wait_for_port(self, port: int, address: str | None = None) -> None:

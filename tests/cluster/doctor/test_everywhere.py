@@ -12,7 +12,7 @@ from cluster.doctor.everywhere import alive_nodes, ask_clocks, ask_nodes
 from cluster.doctor.node import Answer, Questions
 from pipelines.job.session import ray_session
 from tests.cluster.command_line import encorpus
-from tests.two_nodes import ray_cluster
+from tests.ray_nodes import ray_cluster
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def cluster(tmp_path_factory):
     """A cluster of a head and a worker whose cache cannot be written."""
     folder = tmp_path_factory.mktemp("r")
     (folder / "taken").write_text("a file where the cache should be")
-    with ray_cluster(folder / "t", {"ENCORPUS_CACHE": str(folder / "taken")}) as address:
-        yield address
+    with ray_cluster(folder / "t", {"ENCORPUS_CACHE": str(folder / "taken")}) as cluster:
+        yield cluster.address
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from pipelines.encoder import parallel_copy
-from pipelines.encoder.parallel_copy import Source, copy_files
+from pipelines.encoder.parallel_copy import PIECE_BYTES, Source, copy_files
 from pipelines.encoder.resolve import resolve_model
 from pipelines.errors import ModelError, StorageError
 from pipelines.remote_files import RemoteFiles
@@ -61,6 +61,18 @@ def test_ranges_of_one_file_are_read_at_once(tmp_path):
 
     copy_files([Source("large", 4 * PIECE, tmp_path / "large")], read)
     assert (tmp_path / "large").read_bytes() == LARGE[: 4 * PIECE]
+
+
+def test_all_but_huge_files_are_read_by_one_request_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel_copy, "PIECE_BYTES", PIECE_BYTES)
+    size, asked = 48 << 20, []
+
+    def read(uri, start, stop):
+        asked.append((start, stop))
+        return bytes(stop - start)
+
+    copy_files([Source("weights", size, tmp_path / "copy")], read)
+    assert asked == [(0, size)]
 
 
 def test_no_more_ranges_are_held_than_are_read_at_once(tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.encoder.presence import presence
 from pipelines.encoder.resolve import resolve_model
 from pipelines.errors import ModelError
 from tests.pipelines.encoder.archives import archive_of
@@ -65,6 +66,14 @@ def test_the_model_fetched_last_serves_while_the_store_cannot_be_reached(store, 
     newest = resolve_model(URI)
     with store.failing(error):
         assert resolve_model(URI) == newest
+
+
+def test_a_model_is_here_while_the_store_cannot_be_reached(store):
+    resolve_model(URI)
+    here = presence(URI)
+    assert here.here
+    with store.failing(ConnectionError("unreachable")):
+        assert presence(URI) == here
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Forbidden"), FileNotFoundError(2, "No such key")])

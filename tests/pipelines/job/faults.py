@@ -56,6 +56,21 @@ class StuckStorage(Storage):
 
 
 @dataclass(frozen=True)
+class GatedStorage(Storage):
+    """Opens the files of a corpus but the first one only when there is a file `gate`."""
+
+    corpus: str = ""
+    gate: str = ""
+    driver: int = 0
+
+    def open(self, uri: str) -> BinaryIO:
+        gated = uri.startswith(self.corpus) and not uri.endswith("0.parquet") and os.getpid() != self.driver
+        while gated and not Path(self.gate).exists():
+            threading.Event().wait(0.05)
+        return super().open(uri)
+
+
+@dataclass(frozen=True)
 class ReadOnlyShard(Storage):
     """Cannot write files whose name ends with `ending`."""
 

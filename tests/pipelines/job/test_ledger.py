@@ -11,6 +11,7 @@ from pipelines.job.ledger import (
     GIVEN_UP_SECONDS,
     LATE_FACTOR,
     LATE_SECONDS,
+    LOOK_SECONDS,
     MOST_COPIES,
     Begun,
     Claim,
@@ -292,7 +293,83 @@ def test_records_are_taken_once_in_their_order(ledger):
     assert ledger.take() == []
 
 
-def test_a_node_that_cannot_have_the_model_is_told_once_however_many_workers_say_so(ledger):
+@pytest.fixture
+def ghost(ledger):
+    """Of the worker a, which was restarted, the process that it was before; it lives on and has the first unit."""
+    ghost = Holder("a", "ghost", life="1")
+    ledger.arrive("a", "1")
+    ledger.begin(FIRST.name, ghost, alone=True)
+    ledger.claim(FIRST.name, ghost)
+    ledger.arrive("a", "2")
+    return ghost
+
+
+def test_a_process_in_whose_place_is_another_one_begins_nothing_more(ledger, ghost):
+    assert ledger.begin(SECOND.name, ghost).unwanted
+    assert not ledger.begin(SECOND.name, Holder("a", "1", life="2")).unwanted
+
+
+def test_a_process_in_whose_place_is_another_one_commits_nothing_more(ledger, ghost):
+    assert ledger.claim(FIRST.name, ghost) is Claim.DONE
+    assert ledger.claim(FIRST.name, Holder("a", "1", life="2")) is Claim.MINE
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ENDED])
+def test_the_failures_of_a_process_in_whose_place_is_another_one_are_nobodys(ledger, ghost, outcome):
+    ledger.end(FIRST.name, ghost, Record(FIRST.name, outcome))
+    assert ledger.take() == []
+    assert ledger.unfinished()
+
+
+def test_what_a_process_in_whose_place_is_another_one_has_made_counts(ledger, ghost):
+    ledger.end(FIRST.name, ghost, done(FIRST))
+    assert ledger.take() == [done(FIRST)]
+
+
+def test_a_process_in_whose_place_is_another_one_is_given_no_late_unit(ledger, ghost):
+    assert ledger.late(ghost, idle=math.inf) is None
+
+
+def test_the_end_of_a_stripe_in_a_call_that_was_given_up_is_not_the_stripes(ledger):
+    ledger.given_up(A.call)
+    ledger.end("stripe", A, Record("stripe", Outcome.ENDED))
+    assert ledger.take() == []
+
+
+def test_a_late_unit_that_did_not_reach_who_asked_for_it_is_given_again(ledger, clock):
+    clock.now = LATE_SECONDS + 1
+    assert [ledger.late(B, idle=0) for _ in range(2 * MOST_COPIES)] == [Copy(FIRST, last=False)] * 2 * MOST_COPIES
+
+
+def test_when_no_unit_was_late_it_is_not_looked_for_one_for_a_while(ledger, clock):
+    clock.now = LATE_SECONDS - LOOK_SECONDS / 2
+    assert ledger.late(B, idle=0) is None
+    clock.now += 0.9 * LOOK_SECONDS
+    assert ledger.late(B, idle=0) is None
+    clock.now += 0.2 * LOOK_SECONDS
+    assert ledger.late(B, idle=0) == Copy(FIRST, last=False)
+
+
+def test_a_unit_that_waits_is_given_to_who_has_waited_long_though_others_have_just_asked(ledger, clock):
+    assert ledger.late(B, idle=0) is None
+    assert ledger.late(C, idle=LATE_SECONDS + 1) == Copy(SECOND, last=False)
+
+
+def test_when_all_have_their_copies_nobody_is_told_of_late_units_for_a_while(ledger, clock):
+    takers = [Holder(f"taker {number}", "1") for number in range(2 * MOST_COPIES)]
+    ledger.end(FIRST.name, A, done(FIRST))
+    for taker in takers[:MOST_COPIES]:
+        clock.now += LATE_SECONDS + 1
+        ledger.late(taker, idle=math.inf)
+    clock.now += LATE_SECONDS + 1
+    assert ledger.late(B, idle=math.inf) is None
+    ledger.arrive(takers[0].worker)
+    assert ledger.late(B, idle=math.inf) is None
+    clock.now += LOOK_SECONDS
+    assert ledger.late(B, idle=math.inf) == Copy(SECOND, last=True)
+
+
+def test_a_node_that_is_unfit_is_told_once_however_many_workers_say_so(ledger):
     for _ in range(3):
         ledger.unfit("n1", Record("n1", Outcome.UNFIT, "the disk is full"))
     assert [record.message for record in ledger.take()] == ["the disk is full"]

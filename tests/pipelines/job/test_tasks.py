@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.corpus.plan import CorpusFile, Unit
-from pipelines.job.tasks import MOST_UNITS, Task, task_table, tasks_for, tasks_of
+from pipelines.job.tasks import MOST_UNITS, Task, left_of, task_table, tasks_for, tasks_of
 from pipelines.output.remaining import Remaining
 
 NUMBERS = st.integers(0, 2**40)
@@ -45,3 +45,18 @@ def test_runs_have_every_unit_once_in_order_and_end_with_single_ones(counts, wor
     assert tuple(Unit(task.file or 0, number) for task in tasks for number in task.slices) == units
     assert all(len(task.slices) <= MOST_UNITS for task in tasks)
     assert all(len(task.slices) == 1 for task in tasks[-min(workers, len(tasks)) :])
+
+
+def test_what_is_left_of_a_run_is_its_other_units():
+    tasks = [Task(0, (0, 1, 2)), Task(0, (3,)), Task(1, (1,))]
+    assert left_of(tasks, {Unit(0, 1).name, Unit(0, 3).name}) == [Task(0, (0, 2)), Task(1, (1,))]
+
+
+def test_what_is_left_of_a_stripe_is_without_the_slices_that_have_an_end():
+    (left,) = left_of([Task(2, stripe=1, stripes=2, done=(1,))], {Unit(2, 3).name, Unit(3, 5).name})
+    assert left == Task(2, stripe=1, stripes=2, done=(1, 3))
+
+
+def test_nothing_is_left_of_a_stripe_that_has_ended():
+    first, second = (Task(2, stripe=stripe, stripes=2) for stripe in range(2))
+    assert left_of([first, second], {first.name}) == [second]

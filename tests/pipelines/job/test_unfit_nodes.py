@@ -1,5 +1,6 @@
 """A node that cannot have the model is given no work, and told of; the others do it all."""
 
+import os
 import tarfile
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.errors import EncorpusError
 from pipelines.job.embed import embed
+from tests.pipelines.job.faults import GatedStorage
 from tests.pipelines.job.jobs import assert_embedded, job_of, spec_of, texts_of, write_parquet
-from tests.two_nodes import ray_cluster
+from tests.ray_nodes import add_node, ray_cluster
 
 
 @pytest.fixture
@@ -35,8 +37,8 @@ def texts(tmp_path):
 
 
 def test_the_other_node_does_all_the_work(tmp_path, tmp_path_factory, archive, unwritable, texts):
-    with ray_cluster(tmp_path_factory.mktemp("r"), unwritable, {}) as address:
-        summary = embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=address))
+    with ray_cluster(tmp_path_factory.mktemp("r"), unwritable, {}) as cluster:
+        summary = embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=cluster.address))
     assert summary.failures == ()
     assert_embedded(tmp_path / "out", texts, TextEncoder.load(spec_of(archive), threads=1))
     (told,) = summary.unfit_nodes
@@ -47,7 +49,33 @@ def test_a_job_for_which_no_node_has_the_model_ends_and_says_why(
     tmp_path, tmp_path_factory, archive, unwritable, texts
 ):
     with (
-        ray_cluster(tmp_path_factory.mktemp("r"), unwritable, unwritable) as address,
-        pytest.raises(EncorpusError, match=r"^no node can have the model; node .*: model .*Not a directory"),
+        ray_cluster(tmp_path_factory.mktemp("r"), unwritable, unwritable) as cluster,
+        pytest.raises(EncorpusError, match=r"^no node is fit for the job; node .*: model .*Not a directory"),
     ):
-        embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=address))
+        embed(job_of(tmp_path / "in", tmp_path / "out", archive, address=cluster.address))
+
+
+def test_tasks_whose_worker_is_restarted_on_an_unfit_node_are_done_elsewhere(
+    tmp_path, tmp_path_factory, archive, unwritable
+):
+    parts = [texts_of(f"file{number}", 20) for number in range(10)]
+    for number, part in enumerate(parts):
+        write_parquet(tmp_path / "in" / f"{number}.parquet", part)
+    gate = tmp_path / "gate"
+    storage = GatedStorage(corpus=str(tmp_path / "in"), gate=str(gate), driver=os.getpid())
+    with ray_cluster(tmp_path_factory.mktemp("r"), {}) as cluster:
+        lost = add_node(cluster, {})
+
+        def lose_a_node(_snapshot: object) -> None:
+            if not gate.exists():
+                add_node(cluster, unwritable)
+                cluster.remove_node(lost)
+                gate.touch()
+
+        job = job_of(tmp_path / "in", tmp_path / "out", archive, address=cluster.address, storage=storage)
+        summary = embed(job, on_progress=lose_a_node)
+    assert summary.failures == ()
+    (told,) = summary.unfit_nodes
+    assert "Not a directory" in told
+    texts = {name: text for part in parts for name, text in part.items()}
+    assert_embedded(tmp_path / "out", texts, TextEncoder.load(spec_of(archive), threads=1))

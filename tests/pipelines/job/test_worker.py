@@ -2,17 +2,13 @@
 
 import gzip
 import math
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.corpus.plan import Unit
-from pipelines.encoder.spec import resolve_spec
-from pipelines.errors import NodeUnfitError
 from pipelines.job import worker as worker_module
 from pipelines.job.ledger import LATE_SECONDS, MOST_DEATHS, Claim, Copy, Holder, UnitLedger
 from pipelines.job.prepare import prepare
@@ -105,33 +101,11 @@ def test_a_file_that_changes_while_the_job_runs_ends_it(prepared, tmp_path):
     assert (record.outcome, "has changed since the plan was made" in record.message) == (Outcome.FATAL, True)
 
 
-def test_a_defect_while_loading_ends_the_job_in_one_line(prepared):
-    (record,) = records(worker_of(prepared, encoder="no spec"), Task(0, (0,)))
-    assert (record.outcome, record.message.startswith("AttributeError: ")) == (Outcome.FATAL, True)
-
-
 def test_rejects_are_counted_by_reason(prepared, tmp_path):
     write_parquet(tmp_path / "bad.parquet", {"a": "the zip", "b": None, "c": None})
     other = prepare(job_of(tmp_path / "bad.parquet", tmp_path / "out 2", Path(prepared.job.encoder.model)))
     (record,) = records(worker_of(other), Task(0, (0,)))
     assert record.reasons == {"text is null": 2}
-
-
-def test_a_model_that_is_another_on_this_node_ends_the_job(prepared):
-    (record,) = records(worker_of(prepared, fingerprint="0" * 64), Task(0, (0,)))
-    assert (record.outcome, "differs from the driver's" in record.message) == (Outcome.FATAL, True)
-
-
-def test_a_worker_whose_node_cannot_have_the_model_says_so_and_does_not_begin(prepared, tiny_model, tmp_path):
-    shutil.copytree(tiny_model, tmp_path / "moved")
-    spec = replace(prepared.job.encoder, model=str(tmp_path / "moved"))
-    fingerprint = resolve_spec(spec).fingerprint
-    shutil.rmtree(tmp_path / "moved")
-    ledger = UnitLedger()
-    with pytest.raises(NodeUnfitError, match="no such folder"):
-        worker_of(prepared, ledger, encoder=spec, fingerprint=fingerprint)
-    (record,) = ledger.take()
-    assert (record.outcome, "no such folder" in record.message) == (Outcome.UNFIT, True)
 
 
 def test_a_unit_that_killed_too_many_workers_is_not_begun(prepared):
@@ -312,11 +286,6 @@ def test_a_full_disk_ends_the_job_instead_of_encoding_for_nothing(prepared):
     worker = worker_of(prepared, storage=FullDisk())
     (record,) = records(worker, Task(0, (0,)))
     assert (record.outcome, "no space left" in record.message) == (Outcome.FATAL, True)
-
-
-def test_a_plan_that_is_another_one_ends_the_job(prepared):
-    (record,) = records(worker_of(prepared, plan="0" * 64), Task(0, (0,)))
-    assert (record.outcome, "another run has changed it" in record.message) == (Outcome.FATAL, True)
 
 
 @pytest.mark.parametrize("task", [Task(0, (0, 1)), Task(1)], ids=["run", "stripe"])

@@ -14,9 +14,10 @@ OBJECT_STORE_BYTES = 80 << 20
 
 
 @contextmanager
-def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
-    """The address of a cluster with a head, which has no work, and a node of a CPU for each environment, for the time
-    of the block; the Ray that tests share makes way for it. folder: Ray's, with a short path, since it has sockets."""
+def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[Any]:
+    """A `ray.cluster_utils.Cluster` with a head, which has no work, and a node of a CPU for each environment, for
+    the time of the block; the Ray that tests share makes way for it. folder: Ray's, with a short path, since it has
+    sockets."""
     shared = ray.is_initialized()
     (folder / "ray").mkdir(parents=True)
     ray.shutdown()
@@ -27,12 +28,17 @@ def ray_cluster(folder: Path, *workers: Mapping[str, str]) -> Iterator[str]:
         )
         try:
             for environment in workers:
-                with mock.patch.dict(os.environ, environment):
-                    cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES)
+                add_node(cluster, environment)
             cluster.wait_for_nodes()
-            yield cluster.address
+            yield cluster
         finally:
             ray.shutdown()
             cluster.shutdown()
             if shared:
                 ray.init(address="local", num_cpus=2, log_to_driver=False, include_dashboard=False)
+
+
+def add_node(cluster: Any, environment: Mapping[str, str]) -> Any:
+    """A node of a CPU with the environment joins the cluster, for `cluster.remove_node`."""
+    with mock.patch.dict(os.environ, environment):
+        return cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES)
