@@ -74,10 +74,9 @@ class Stage:
         joined = self.head.run(sys.executable, "-c", JOINED, f"{self.head.address}:{RAY_PORT}", str(len(self.nodes)))
         assert joined.returncode == 0, joined.stderr
 
-    def wait_for_loss(self, host: Host) -> None:
-        """Returns when the head takes a host for dead."""
-        lost = self.head.run(sys.executable, "-c", LOST, f"{self.head.address}:{RAY_PORT}", host.address)
-        assert lost.returncode == 0, lost.stderr
+    def loss_of(self, host: Host) -> Popen[bytes]:
+        """Starts a command that ends when the head takes a host for dead."""
+        return self.head.start(sys.executable, "-c", LOST, f"{self.head.address}:{RAY_PORT}", host.address)
 
     def end(self) -> None:
         """Nothing runs any more but the store, and all cables are plugged in."""

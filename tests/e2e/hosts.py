@@ -16,8 +16,8 @@ from pathlib import Path
 
 GIVE_UP_SECONDS = 120
 RAY_PORT, DASHBOARD_PORT = 6379, 8265
-# A host that does not answer is dead after 24 s at most: before others take over what it has in hand.
-IMPATIENT = {"RAY_health_check_timeout_ms": "5000", "RAY_health_check_failure_threshold": "3"}
+# A host that does not answer is dead after 18 s at most: before others take over what it has in hand.
+IMPATIENT = {"RAY_health_check_timeout_ms": "3000", "RAY_health_check_failure_threshold": "3"}
 RAY = str(Path(sys.executable).with_name("ray"))
 
 

@@ -88,10 +88,11 @@ def test_a_host_that_is_drained_has_nothing_done_again(cluster):
 @pytest.mark.cluster
 @pytest.mark.timeout(900)
 def test_a_host_that_comes_back_after_it_was_taken_for_dead_is_no_harm(cluster):
-    job = cluster.embed("cut")
+    job, lost = cluster.embed("cut"), cluster.loss_of(cluster.nodes[1])
     until(lambda: len(cluster.puts("cut")) > 3 or job.poll() is not None, "the first shards")
     cluster.nodes[1].cut()
-    cluster.wait_for_loss(cluster.nodes[1])
+    until(lambda: lost.poll() is not None, "the loss of the host")
+    assert lost.poll() == 0
     assert job.poll() is None, "the job ended before the head took the host for dead"
     cluster.nodes[1].mend()
     assert job.wait(600) == 3, cluster.said()
