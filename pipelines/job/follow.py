@@ -1,5 +1,6 @@
 """Follows a job's tasks to their end through its ledger: the records as they are told, whoever does the tasks."""
 
+import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
@@ -15,8 +16,9 @@ from pipelines.job.ledger import LATE_SECONDS, UnitLedger
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
 
-# How often the driver takes records.
+# How often the driver takes records, and how often it looks for nodes that are lost.
 TAKE_SECONDS = 0.25
+NODES_SECONDS = 5.0
 
 # Has the tasks done by somebody, from entering to leaving the context; the future comes to its end when they are.
 # It is given the ledger, an actor of UnitLedger, and whether it has units that whoever has nothing to do may take over.
@@ -39,8 +41,11 @@ def follow(
     ledger = ledger_actor([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
     try:
         with start(ledger, any(unit not in replaced for unit in _units(tasks))) as work:
-            ended = False
+            ended, looked = False, time.monotonic()
             while left and not ended:
+                if time.monotonic() - looked >= NODES_SECONDS:
+                    _tell_of_lost_nodes(ledger)
+                    looked = time.monotonic()
                 # Before they are taken: what was told before the end is taken after it.
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
                 for record in ray.get(ledger.take.options(max_task_retries=0).remote()):
@@ -58,6 +63,11 @@ def follow(
     stripes = {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     for name in sorted({stripes.get(name, name) for name in left}):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
+
+
+def _tell_of_lost_nodes(ledger: Any) -> None:
+    if lost := [node["NodeID"] for node in ray.nodes() if not node["Alive"]]:
+        ray.get(ledger.nodes_lost.remote(lost))
 
 
 def ledger_actor(units: Sequence[Unit], late_seconds: float = LATE_SECONDS) -> Any:

@@ -15,7 +15,7 @@ import math
 import statistics
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -77,9 +77,9 @@ class Claim(Enum):
 class Ledger(Protocol):
     """The ledger, near or far."""
 
-    def arrive(self, worker: str, life: str = "") -> None:
+    def arrive(self, worker: str, life: str = "", node: str = "") -> None:
         """A worker starts, perhaps not for the first time. From now on, a process that it was before has no say: one of
-        a node that was cut off may live on for a while, and what it said may come late."""
+        a node that was cut off may live on for a while, and what it said may come late. node: where it is now."""
         ...
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
@@ -171,6 +171,7 @@ class UnitLedger:
         self._attempts: dict[str, dict[Holder, _Attempt]] = {}
         self._in_hand: defaultdict[str, set[tuple[str, Holder]]] = defaultdict(set)
         self._lives: dict[str, str] = {}
+        self._nodes: dict[str, str] = {}
         self._deaths: Counter[str] = Counter()
         self._claims: dict[str, _Held] = {}
         self._done: set[str] = set()
@@ -182,10 +183,18 @@ class UnitLedger:
         self._records: list[Record] = []
         self._unfit: set[str] = set()
 
-    def arrive(self, worker: str, life: str = "") -> None:
+    def arrive(self, worker: str, life: str = "", node: str = "") -> None:
         """As Ledger.arrive."""
         self._lives[worker] = life
+        self._nodes[worker] = node
         self._bury(self._in_hand[worker])
+
+    def nodes_lost(self, nodes: Collection[str]) -> None:
+        """What workers on these nodes had in hand, they died with. They may not arrive again for long: where there is
+        no room for them now."""
+        for worker, node in self._nodes.items():
+            if node in nodes:
+                self._bury(self._in_hand[worker])
 
     def lost(self, call: str) -> None:
         """As Ledger.lost."""

@@ -13,9 +13,9 @@ class RemoteLedger:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def arrive(self, worker: str, life: str = "") -> None:
+    def arrive(self, worker: str, life: str = "", node: str = "") -> None:
         """As Ledger.arrive."""
-        _answer(self._actor.arrive.remote(worker, life))
+        _answer(self._actor.arrive.remote(worker, life, node))
 
     def begin(self, name: str, holder: Holder, alone: bool = False) -> Begun:
         """As Ledger.begin."""

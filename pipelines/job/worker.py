@@ -66,7 +66,7 @@ class EmbedWorker:
         self._call = _Call()
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
-        ledger.arrive(self._name, self._life)
+        ledger.arrive(self._name, self._life, _node())
         try:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()

@@ -373,3 +373,21 @@ def test_a_node_that_is_unfit_is_told_once_however_many_workers_say_so(ledger):
     for _ in range(3):
         ledger.unfit("n1", Record("n1", Outcome.UNFIT, "the disk is full"))
     assert [record.message for record in ledger.take()] == ["the disk is full"]
+
+
+def test_what_a_worker_on_a_lost_node_had_in_hand_it_died_with(ledger):
+    ledger.arrive("a", node="lost")
+    ledger.begin(FIRST.name, A, alone=True)
+    ledger.claim(FIRST.name, A)
+    ledger.nodes_lost(["lost"])
+    assert ledger.claim(FIRST.name, B) is Claim.MINE
+    assert ledger.begin(FIRST.name, B).deaths == 2
+
+
+def test_that_a_node_is_lost_concerns_no_worker_elsewhere(ledger):
+    ledger.arrive("a", node="lost")
+    ledger.arrive("a", node="other")
+    ledger.begin(FIRST.name, A, alone=True)
+    ledger.claim(FIRST.name, A)
+    ledger.nodes_lost(["lost"])
+    assert ledger.claim(FIRST.name, B) is Claim.ANOTHERS
