@@ -138,6 +138,11 @@ def _job_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="with --update: remove the rows of files that INPUT no longer holds",
     )
     parser.add_argument("--limit", type=count, metavar="N", help="stop after about N rows; run again to go on")
+    parser.add_argument(
+        "--profile",
+        metavar="FILE",
+        help="write a trace of what driver and workers spend their time on; opens in Perfetto",
+    )
     parser.add_argument("--on-bad-row", choices=("reject", "fail"), default="reject", help="default: %(default)s")
     parser.add_argument("--config", metavar="FILE", help="TOML file with any of these options, under the same names")
     return pool

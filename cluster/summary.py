@@ -87,6 +87,8 @@ def summary_lines(summary: Summary, storage_options: Collection[str] = ()) -> It
                 f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
                 f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
             )
+        if summary.encoders_idle is not None:
+            yield f"  encoders idle {summary.encoders_idle:.1%} of the time between their first unit and their last"
     if progress.retries:
         yield f"  {retries_told(progress.retries)}"
     yield from (f"no work was given to an unfit node: {line}" for line in summary.unfit_nodes)

@@ -8,9 +8,9 @@ from pipelines.local_files import local_path
 
 
 def places_of(arguments: argparse.Namespace) -> Iterator[str]:
-    """INPUTs, OUTPUT, model and preprocessor, as given."""
+    """INPUTs, OUTPUT, model, preprocessor and profile, as given."""
     yield from arguments.inputs
-    yield from filter(None, (arguments.output, arguments.model, arguments.preprocessor))
+    yield from filter(None, (arguments.output, arguments.model, arguments.preprocessor, arguments.profile))
 
 
 def shared_paths(places: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from pipelines.errors import EncorpusError, UsageError
 from pipelines.job.cores import usable_cores
 from pipelines.job.finish import finish
 from pipelines.job.history import History
+from pipelines.job.idle import idle_share
 from pipelines.job.job import Job
 from pipelines.job.limit import first_part
 from pipelines.job.pool_size import no_larger_than, pool_size
@@ -17,6 +18,7 @@ from pipelines.job.prepare import Prepared, prepare
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
 from pipelines.job.report import write_last_words, write_report
+from pipelines.job.spans import Span
 from pipelines.job.tasks import tasks_for
 from pipelines.output.manifest import Manifest
 from pipelines.output.remaining import Remaining
@@ -33,7 +35,8 @@ class Summary:
     run. seconds, seconds_to_first_shard: from the start of the run to its end and to its first shard, None when it
     wrote none. limited: whether the run stopped at its limit.
     report: where the run's report is, None when it made nothing. report_error: why the report could not be written.
-    unfit_nodes: a line of each node that could not have the model, and was given no work.
+    unfit_nodes: a line of each node that could not have the model, and was given no work. encoders_idle: the share of
+    the time from each encoder's first unit to its last in which it had none, None where no time was between them.
     """
 
     output: str
@@ -49,6 +52,7 @@ class Summary:
     report: str | None
     report_error: str | None
     unfit_nodes: tuple[str, ...] = ()
+    encoders_idle: float | None = None
 
 
 # Does what is given of a prepared job, notes the number of workers, and gives the records as they come. Closed before
@@ -59,12 +63,15 @@ Workforce = Callable[[Prepared, Remaining, History], Generator[Record]]
 def pool(prepared: Prepared, work: Remaining, history: History) -> Generator[Record]:
     """The workforce of a job that says nothing else: a pool of its own, on its cluster or on this machine."""
     # Ray takes seconds to import, and a job that is done already needs none.
+    since = time.time()
     from pipelines.job.pool import run_tasks
     from pipelines.job.session import nodes_with, ray_session
     from pipelines.job.work_order import work_order
 
-    job = prepared.job
+    history.spent("import Ray", since)
+    job, since = prepared.job, time.time()
     with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
+        history.spent("start Ray", since)
         nodes = nodes_with("CPU"), nodes_with("GPU")
         # A cluster may start nodes with GPUs only when workers ask for them.
         asked = pool_size(job.workers, job.gpus_per_worker, *nodes, nodes_may_come=bool(job.address))
@@ -72,7 +79,11 @@ def pool(prepared: Prepared, work: Remaining, history: History) -> Generator[Rec
         order = work_order(prepared, None if asked.gpus_per_worker else asked.cpus_per_worker)
         size = no_larger_than(asked, len(tasks))
         history.pool = size.least, size.most
+        since = time.time()
         yield from run_tasks(tasks, order, size)
+        history.spent("work", since)
+        since = time.time()
+    history.spent("stop Ray", since)
 
 
 def embed(
@@ -81,15 +92,16 @@ def embed(
     on_progress: Callable[[Snapshot], None] = lambda snapshot: None,
     command: str | None = None,
     workforce: Workforce = pool,
+    on_span: Callable[[Span], None] | None = None,
 ) -> Summary:
     """Embeds what the output lacks of the corpus. Run again after any interruption, it does what is still missing.
 
     on_plan: called once, before the work. on_progress: called after each unit. command: what the report should call
-    this run. workforce: who does the work. Raises EncorpusError when the job cannot start or go on; a unit that fails
-    alone is in the summary instead.
+    this run. workforce: who does the work. on_span: called with what driver and workers spent time on, as it becomes
+    known. Raises EncorpusError when the job cannot start or go on; a unit that fails alone is in the summary instead.
     """
     started = time.time()
-    return run(prepare(job), started, on_plan, on_progress, command, workforce)
+    return run(prepare(job), started, on_plan, on_progress, command, workforce, on_span)
 
 
 def run(
@@ -99,6 +111,7 @@ def run(
     on_progress: Callable[[Snapshot], None],
     command: str | None = None,
     workforce: Workforce = pool,
+    on_span: Callable[[Span], None] | None = None,
 ) -> Summary:
     """Does the work of a job that is prepared, as `embed` says. started: when it began, in seconds since 1970."""
     on_plan(prepared)
@@ -106,7 +119,8 @@ def run(
     work = prepared.remaining if limit is None else first_part(prepared.remaining, prepared.plan, limit)
     limited = work != prepared.remaining
     totals = Totals(prepared.committed, prepared.remaining.planned)
-    history = History(totals, prepared.resolved.max_tokens, started)
+    history = History(totals, prepared.resolved.max_tokens, started, on_span=on_span)
+    history.spent("prepare", started)
     retries = prepared.job.storage.retries
     try:
         with closing(_records(prepared, work, history, workforce)) as records:
@@ -118,13 +132,17 @@ def run(
                 if limit is not None and work.streams and totals.rows >= limit:
                     limited = True
                     break
+        since = time.time()
         manifest = None if totals.failures or limited else finish(prepared)
+        history.spent("finish", since)
         totals.retries += retries.take()
     except BaseException as error:
         if not history.empty:
             write_last_words(prepared, history, command, error)
         raise
+    since = time.time()
     report_error = None if history.empty else write_report(prepared, history, command, manifest)
+    history.spent("report", since)
     return Summary(
         output=prepared.job.output,
         fingerprint=prepared.resolved.fingerprint,
@@ -139,6 +157,7 @@ def run(
         report=None if history.empty or report_error else prepared.output.report_uri,
         report_error=report_error,
         unfit_nodes=tuple(history.unfit_nodes),
+        encoders_idle=idle_share(history.encoders.values()),
     )
 
 

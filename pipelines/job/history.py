@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.job.idle import Encoder, with_unit
 from pipelines.job.lengths import BINS, bin_width
 from pipelines.job.progress import Snapshot, Totals
 from pipelines.job.record import Outcome, Record
+from pipelines.job.spans import DRIVER, MAIN_LANE, Span, encode_of, spans_of
 from pipelines.job.timeline import Timeline
 from pipelines.output.layout import unit_named
 from pipelines.output.shard_info import ShardInfo
@@ -27,8 +29,16 @@ class History:
     A worker's clock may differ from this machine's: nothing that it tells is taken to be before the run or after now.
     """
 
-    def __init__(self, totals: Totals, max_tokens: int, started: float, clock: Callable[[], float] = time.time) -> None:
-        """max_tokens: where texts are cut. started: when the run began, by the clock: seconds since 1970."""
+    def __init__(
+        self,
+        totals: Totals,
+        max_tokens: int,
+        started: float,
+        clock: Callable[[], float] = time.time,
+        on_span: Callable[[Span], None] | None = None,
+    ) -> None:
+        """max_tokens: where texts are cut. started: when the run began, by the clock: seconds since 1970. on_span: told
+        of every span of time that is known of the run, the driver's and the workers'."""
         self.totals = totals
         self._last = totals.snapshot()
         self.seconds_to_first_shard: float | None = None
@@ -40,6 +50,9 @@ class History:
         self.bytes = 0
         self._clock = clock
         self._max_tokens = max_tokens
+        self._on_span = on_span
+        # By worker.
+        self.encoders: dict[str, Encoder] = {}
         self._timeline = Timeline(series=6)
         self._workers: dict[str, int] = {}
         self._lengths = np.zeros(BINS, np.int64)
@@ -66,12 +79,18 @@ class History:
         if record.outcome is Outcome.UNFIT:
             self.unfit_nodes.append(record.message)
             return
+        self._note_spans(record)
         if not self.totals.add(record):
             return
         self._last = self.totals.snapshot()
         self._note_time(record)
         if record.shard is not None:
             self._note_shard(record, record.shard)
+
+    def spent(self, what: str, since: float) -> None:
+        """The driver did this from then on, in seconds since 1970, until now."""
+        if self._on_span:
+            self._on_span(Span(DRIVER, MAIN_LANE, what, since, self._clock()))
 
     def progress(self) -> Snapshot:
         """How far the run is now; its rates are those up to the last record, whatever took time since."""
@@ -101,6 +120,13 @@ class History:
     def rejecting_units(self) -> Mapping[str, str]:
         """For the most frequent reasons, a unit that rejected many rows for it."""
         return {reason: unit for reason, (_, unit) in self._rejected.items()}
+
+    def _note_spans(self, record: Record) -> None:
+        if encode := encode_of(record):
+            self.encoders[record.worker] = with_unit(self.encoders.get(record.worker), *encode)
+        if self._on_span:
+            for span in spans_of(record):
+                self._on_span(span)
 
     def _note_time(self, record: Record) -> None:
         now = self.seconds

@@ -18,6 +18,8 @@ import ray
 import ray._private.state
 
 from pipelines.job.ledger import Ledger
+from pipelines.job.phases import PhaseWatch, StartPhase, steady_clock
+from pipelines.job.process_started import process_started
 from pipelines.job.tasks import tasks_of
 from pipelines.job.work_order import WorkOrder
 from pipelines.job.worker import EmbedWorker
@@ -38,7 +40,7 @@ class PoolWorker:
         node = ray.get_runtime_context().get_node_id()
         self._notice = Notice(node, ray._private.state.state.get_draining_nodes, time.monotonic)
         self._leaving = Leaving(_kill)
-        self._worker = EmbedWorker(order, ledger)
+        self._worker = EmbedWorker(order, ledger, PhaseWatch(StartPhase, steady_clock(), process_started()))
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Does the table's tasks, tells the ledger what comes of them, and gives the table back. Never comes back from

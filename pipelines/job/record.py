@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipelines.encoder.stats import EncodeStats
+from pipelines.job.phases import Spent
 from pipelines.output.shard_info import ShardInfo
 
 
@@ -29,7 +30,9 @@ class Record:
     """unit: its name; what was being read where no unit was reached; the id of a node; empty for a worker that could
     not load. shard: what the footer says, when done. reasons: rejects by reason. retries: of storage, by this unit's
     worker since its last record. lengths: rows by their tokens, as `length_counts` gives them. worker: host and
-    process. started: seconds since 1970, by the worker's clock; seconds: from then to the unit's end."""
+    process. lane: of its threads, from 1. started: seconds since 1970, by the worker's clock; seconds: from then to the
+    unit's end; phases: what they were spent on, as `Phase` has them. loading: what the worker's own start was spent on,
+    as `StartPhase` has it, in the first record of a worker."""
 
     unit: str
     outcome: Outcome
@@ -40,5 +43,8 @@ class Record:
     retries: int = 0
     lengths: tuple[int, ...] = ()
     worker: str = ""
+    lane: int = 0
     started: float = 0.0
     seconds: float = 0.0
+    phases: tuple[float, ...] = ()
+    loading: Spent | None = None

@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 
 from pipelines.errors import EncorpusError, StorageError, first_line
 from pipelines.job.history import History
+from pipelines.job.idle import Encoder
 from pipelines.job.prepare import Prepared
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, ShardEntry
 from pipelines.output.rejects import read_rejects
 from pipelines.pool_map import pool_map
 from pipelines.report.page import report_html
-from pipelines.report.run_report import End, FailedUnit, Norms, RejectExample, RunReport, Units, Whole
+from pipelines.report.run_report import End, FailedUnit, Norms, RejectExample, RunReport, Units, Whole, WorkerEncoder
 from pipelines.version import encorpus_version
 
 NORMS = 300
@@ -117,9 +118,19 @@ def gathered(
         reasons=dict(totals.reasons),
         examples={},
         slowest=history.slowest(),
+        encoders=encoders_of(history.encoders),
         failures=tuple(FailedUnit(record.unit, record.outcome, record.message) for record in totals.failures.values()),
         whole=whole_of(manifest) if manifest else None,
     )
+
+
+def encoders_of(encoders: Mapping[str, Encoder]) -> tuple[WorkerEncoder, ...]:
+    """The encoders of all workers, those first that were idle longest."""
+    told = (
+        WorkerEncoder(worker, encoder.units, encoder.last - encoder.first, encoder.idle)
+        for worker, encoder in encoders.items()
+    )
+    return tuple(sorted(told, key=lambda encoder: (-encoder.idle, encoder.worker)))
 
 
 def whole_of(manifest: Manifest) -> Whole:

@@ -12,6 +12,7 @@ from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.tokens import Tokens
 from pipelines.errors import ModelError, NodeUnfitError
 from pipelines.job.ledger import MOST_DEATHS
+from pipelines.job.phases import StartPhase
 from pipelines.storage import Storage
 from pipelines.store_errors import Failure, failure_of
 
@@ -46,14 +47,14 @@ class UnitEncoder(Protocol):
         ...
 
 
-def load_encoder(order: "WorkOrder") -> UnitEncoder:
+def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> UnitEncoder:
     """Loads the models on this node, and makes sure that they are the ones the job was planned with.
 
-    Raises NodeUnfitError where the node cannot have them, or has others: the job's plan was made with them at hand.
+    enter: told of each phase that begins. Raises NodeUnfitError where the node cannot have them, or has others: the
+    job's plan was made with them at hand.
     """
+    enter(StartPhase.MODEL)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    from pipelines.encoder.text_encoder import TextEncoder
-
     try:
         resolved = _resolved(order)
     except ModelError as error:
@@ -62,6 +63,10 @@ def load_encoder(order: "WorkOrder") -> UnitEncoder:
         raise NodeUnfitError(
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
+    enter(StartPhase.IMPORTS)
+    from pipelines.encoder.text_encoder import TextEncoder
+
+    enter(StartPhase.LOAD)
     return TextEncoder.load_resolved(resolved, order.threads)
 
 
@@ -83,7 +88,7 @@ class WorkOrder:
 
     plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
     or fail. replaced: the units whose shards are there already, and make way. most_deaths: so many workers die with a
-    unit in hand before it is set aside. load: gives a worker its encoder.
+    unit in hand before it is set aside. load: gives a worker its encoder, and tells of the phases of that.
     """
 
     encoder: EncoderSpec
@@ -96,7 +101,7 @@ class WorkOrder:
     threads: int | None
     replaced: frozenset[Unit] = frozenset()
     most_deaths: int = MOST_DEATHS
-    load: Callable[["WorkOrder"], UnitEncoder] = load_encoder
+    load: Callable[["WorkOrder", Callable[[StartPhase], None]], UnitEncoder] = load_encoder
 
 
 def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +33,7 @@ from pipelines.job.commit import commit_unit
 from pipelines.job.embedded import embedded_rows
 from pipelines.job.ledger import Begun, Claim, Copy, Holder, Ledger
 from pipelines.job.lengths import length_counts
+from pipelines.job.phases import Phase, PhaseWatch, Spent, StartPhase, steady_clock
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
 from pipelines.job.turns import Turns
@@ -57,20 +58,27 @@ class OtherPlanError(EncorpusError):
 class EmbedWorker:
     """Loads once and serves tasks until the end."""
 
-    def __init__(self, order: WorkOrder, ledger: Ledger) -> None:
+    def __init__(self, order: WorkOrder, ledger: Ledger, start: PhaseWatch | None = None) -> None:
+        """start: watches the start of a process that is made for this worker."""
         self._order = order
         self._ledger = ledger
         self._name, self._life = _name_in_ledger(), _process()
+        self._clock = steady_clock()
         self._turns = Turns()
         self._encoding = threading.Lock()
-        self._call = _Call()
+        self._call = _Call(itertools.count(1))
         self._output = Output(order.output, order.storage)
         self._broken: Record | None = None
+        # Until the first record takes it along.
+        self._loading: deque[Spent] = deque()
+        start = start or PhaseWatch(StartPhase, self._clock)
+        start.enter(StartPhase.PLAN)
         ledger.arrive(self._name, self._life, _node())
         try:
             self._plan_seen: FileEntry | None = None
             self._plan = self._load_plan()
-            self._encoder = order.load(order)
+            self._encoder = order.load(order, start.enter)
+            self._loading.append(start.take())
         except (NodeUnfitError, StorageError) as error:  # the driver read the plan, and has the model
             told = f"node {socket.gethostname()}: {error}"
             ledger.unfit(_node(), Record(_node(), Outcome.UNFIT, told))
@@ -124,11 +132,12 @@ class EmbedWorker:
     def _run(self, file: CorpusFile, slices: Sequence[int], over: Callable[[], bool], copy: Copy | None = None) -> bool:
         """Units of a file that is cut, one after the other. False if its time is up before the last, or the call is
         given up."""
+        watch = PhaseWatch(Phase, self._clock)
         with SliceReader(self._plan, file, self._order.columns, self._order.storage) as reader:
             for place, number in enumerate(slices):
                 if place and over():
                     return False
-                if not self._attempt(Unit(file.number, number), partial(reader.read, number), _Stopwatch(), copy):
+                if not self._attempt(Unit(file.number, number), partial(reader.read, number), watch, copy):
                     return False
         return True
 
@@ -144,17 +153,21 @@ class EmbedWorker:
             task.stripes,
             frozenset(task.done),
         )
+        watch = PhaseWatch(Phase, self._clock)
         for number in itertools.count():
-            name, watch = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}", _Stopwatch()
+            name = f"{file.uri} (stripe {task.stripe + 1} of {task.stripes}), slice {number}"
             failure: Record | None = None
             try:
+                watch.enter(Phase.ASK)
                 with self._turn(name) as begun:
                     if begun.unwanted:
                         return False
+                    watch.enter(Phase.READ)
                     read = list(itertools.islice(slices, 1))
             except Exception as error:
                 # The same for all stripes, which meet the same damage.
-                failure, read = self._signed(_failure(f"{file.uri}, read on", error), watch), []
+                failure, read = self._signed(_failure(f"{file.uri}, read on", error), watch.take()), []
+            watch.enter(Phase.ASK)
             self._ledger.end(name, self._holder, failure)
             if not read:
                 break
@@ -179,25 +192,35 @@ class EmbedWorker:
                 return False
         return True
 
-    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: "_Stopwatch", copy: Copy | None = None) -> bool:
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: PhaseWatch, copy: Copy | None = None) -> bool:
         """Takes a unit from its rows to its shard, unless it is done, and tells the ledger what came of it, a failure
         too. False if it is not begun, the call being given up."""
         try:
+            watch.enter(Phase.ASK)
             with self._turn(unit.name) as begun:
                 if begun.unwanted:
                     return False
-                record = None if begun.done else self._embed(read())
+                watch.enter(Phase.READ)
+                record = None if begun.done else self._embed(read(), watch)
         except Exception as error:
             record = _failure(unit.name, error)
         if record and record.outcome is Outcome.FAILED and copy and not copy.last:
             record = None  # the unit's own worker may do better
-        self._ledger.end(unit.name, self._holder, record and self._signed(record, watch))
+        spent = watch.take()
+        self._ledger.end(unit.name, self._holder, record and self._signed(record, spent))
         return True
 
-    def _signed(self, record: Record, watch: "_Stopwatch") -> Record:
-        worker = f"{socket.gethostname()}:{os.getpid()}"
-        retries = self._order.storage.retries.take()
-        return replace(record, worker=worker, started=watch.started, seconds=watch.seconds, retries=retries)
+    def _signed(self, record: Record, spent: Spent) -> Record:
+        return replace(
+            record,
+            worker=process_name(),
+            lane=self._call.lane,
+            started=spent.started,
+            seconds=spent.seconds,
+            phases=spent.phases,
+            loading=self._loading.pop() if self._loading else None,
+            retries=self._order.storage.retries.take(),
+        )
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[Begun]:
@@ -215,19 +238,25 @@ class EmbedWorker:
         with self._turns.alone():
             yield self._ledger.begin(name, self._holder, alone=True)
 
-    def _embed(self, rows: UnitRows) -> Record | None:
+    def _embed(self, rows: UnitRows, watch: PhaseWatch) -> Record | None:
         """Tokenise, encode, write; None if another worker did so meanwhile. The commit is the last thing done."""
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
+        watch.enter(Phase.TOKENIZE)
         tokens = self._encoder.tokenize_documents(text.as_py() for text in rows.table["text"])
+        watch.enter(Phase.WAIT)
         with self._encoding:
+            watch.enter(Phase.ENCODE)
             encoded = self._encoder.encode_tokens(tokens)
+            watch.enter(Phase.ASSEMBLE)
         file = self._plan.files[rows.unit.file]
         embedded = embedded_rows(file, rows, tokens, encoded)
         if embedded.rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(embedded.rows))
+        watch.enter(Phase.CLAIM)
         if not self._may_commit(rows.unit):
             return None
+        watch.enter(Phase.COMMIT)
         self._plan = self._load_plan()  # or it would be written among another run's
         replacing = rows.unit in self._order.replaced
         shard = commit_unit(self._output, self._plan, self._order.columns, embedded, self._encoder, replacing)
@@ -248,23 +277,17 @@ class EmbedWorker:
 
 
 class _Call(threading.local):
-    """What a thread is at work for: a call that its sender has a name for, or whatever it is sent."""
+    """What a thread is at work for: a call that its sender has a name for, or whatever it is sent. lane: the thread's
+    number among those of its worker, from 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: Iterator[int]) -> None:
         self.name = str(threading.get_ident())
+        self.lane = next(lanes)
 
 
-class _Stopwatch:
-    """started: when it was made, in seconds since 1970."""
-
-    def __init__(self) -> None:
-        self.started = time.time()
-        self._clock = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Since then."""
-        return time.monotonic() - self._clock
+def process_name() -> str:
+    """What records call this process: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _name_in_ledger() -> str:
@@ -272,7 +295,7 @@ def _name_in_ledger() -> str:
     import ray
 
     actor = ray.get_runtime_context().get_actor_id() if ray.is_initialized() else None
-    return actor or f"{socket.gethostname()}:{os.getpid()}"
+    return actor or process_name()
 
 
 def _process() -> str:

@@ -10,7 +10,7 @@ from pipelines.report.run_report import RunReport
 from pipelines.report.safe_text import escaped
 from pipelines.report.style import STYLE
 from pipelines.report.summary import figures_html, head_html
-from pipelines.report.tables import failures_html, rejects_html, slowest_html
+from pipelines.report.tables import encoders_html, failures_html, rejects_html, slowest_html
 
 # Even if something of a stranger's became markup, a browser would run and load nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -26,6 +26,7 @@ def report_html(report: RunReport) -> str:
         _charts_html("Rows and vectors", charts_of_distributions(report)),
         rejects_html(report),
         slowest_html(report),
+        encoders_html(report),
         next_steps_html(report),
     ]
     return (

@@ -98,6 +98,17 @@ class SlowUnit:
 
 
 @dataclass(frozen=True)
+class WorkerEncoder:
+    """The encoder of a worker, named by its host and process. units: how many it had. seconds: from the first of them
+    to the last; idle: seconds of these in which it had none."""
+
+    worker: str
+    units: int
+    seconds: float
+    idle: float
+
+
+@dataclass(frozen=True)
 class FailedUnit:
     """unit: its name, or what was being read. outcome: failed or set aside."""
 
@@ -136,8 +147,8 @@ class RunReport:
     streamed ones that could not be read on. workers: as many as the pool has at least, or more where more had a unit in
     hand at a time. documents: of the input, which the rows or chunks in `rows` are of. retries: of storage, by workers
     and driver. rows_per_second, tokens_per_second: since the first records, 0 where none came after. reasons: rejects
-    by reason, as far as workers told them. failures, reasons: any number, as where each file is broken in its own way;
-    the page shows some.
+    by reason, as far as workers told them. encoders: the most idle first. failures, reasons: any number, as where each
+    file is broken in its own way; the page shows some.
     """
 
     output: str
@@ -169,6 +180,7 @@ class RunReport:
     reasons: Mapping[str, int]
     examples: Mapping[str, tuple[RejectExample, ...]]
     slowest: tuple[SlowUnit, ...]
+    encoders: tuple[WorkerEncoder, ...]
     failures: tuple[FailedUnit, ...]
     whole: Whole | None
 

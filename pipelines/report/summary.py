@@ -88,6 +88,9 @@ def _health(report: RunReport) -> Iterator[Figure]:
     yield Figure("storage retries", f"{report.retries:,}", "", "warn" if report.retries else "good")
     busy = share(report.stats.seconds, report.worker_seconds)
     yield Figure("encoders busy", busy, "of all workers’ time, loading included")
+    between = sum(encoder.seconds for encoder in report.encoders)
+    idle = share(sum(encoder.idle for encoder in report.encoders), between)
+    yield Figure("encoders idle", idle, "between the first unit of each and its last")
     if not report.spec.get("chunk_tokens"):
         yield Figure("rows cut", share(report.lengths.truncated, rows), f"at {report.lengths.most:,} tokens")
 

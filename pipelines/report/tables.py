@@ -1,14 +1,15 @@
-"""What went wrong and what took long: what failed, rejects with examples, the slowest units."""
+"""What went wrong and what took long: what failed, rejects with examples, the slowest units, idle encoders."""
 
 from collections.abc import Iterable, Sequence
 
 from pipelines.numbers import count
 from pipelines.report.run_report import RejectExample, RunReport
 from pipelines.report.safe_text import shown
-from pipelines.report.written import time_spent
+from pipelines.report.written import share, time_spent
 
 SHOWN_FAILURES = 20
 SHOWN_REASONS = 20
+SHOWN_ENCODERS = 10
 
 # The end of a long path says more than its beginning; a reason or message may be a sentence.
 MOST_NAME, MOST_MESSAGE, MOST_TEXT = 160, 300, 200
@@ -60,6 +61,27 @@ def slowest_html(report: RunReport) -> str:
     table = _table("Slowest units", ("unit", "time", "encoding", "rows", "tokens", "file"), rows, numbers=(1, 2, 3, 4))
     told = "From beginning to read a unit to its commit; a worker has two in hand, and each waits for the encoder."
     return f"<section><h2>Slowest units</h2><p>{told}</p>{table}</section>"
+
+
+def encoders_html(report: RunReport) -> str:
+    """The workers whose encoders were idle longest; nothing where none had two units."""
+    idle = [encoder for encoder in report.encoders if encoder.units > 1]
+    if not idle:
+        return ""
+    rows = [
+        (
+            shown(encoder.worker, MOST_NAME),
+            _number(f"{encoder.units:,}"),
+            _number(time_spent(encoder.seconds)),
+            _number(time_spent(encoder.idle)),
+            _number(share(encoder.idle, encoder.seconds)),
+        )
+        for encoder in idle[:SHOWN_ENCODERS]
+    ]
+    table = _table("Idle encoders", ("worker", "units", "time", "idle", "share"), rows, numbers=(1, 2, 3, 4))
+    told = "From a worker’s first unit in the encoder to its last; what it waited for, embed --profile tells."
+    more = _more(len(idle) - SHOWN_ENCODERS, "worker")
+    return f"<section><h2>Idle encoders</h2><p>{told}</p>{table}{more}</section>"
 
 
 def _reason_html(reason: str, rows: int, examples: Sequence[RejectExample]) -> str:

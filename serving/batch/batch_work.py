@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from ray.exceptions import RayActorError
 
 from pipelines.errors import UsageError
+from pipelines.job.phases import StartPhase
 from pipelines.job.work_order import UnitEncoder, WorkOrder
 from pipelines.job.worker import EmbedWorker
 from pipelines.version import encorpus_version
@@ -79,5 +80,5 @@ class BatchWork:
                 # The last job's worker is for its next call, which may be about to come.
                 self._jobs = {name: job for name, job in self._jobs.items() if job.calls or name == call.job}
 
-    def _encoder(self, order: WorkOrder) -> UnitEncoder:
+    def _encoder(self, order: WorkOrder, enter: Callable[[StartPhase], None]) -> UnitEncoder:
         return BatchLaneEncoder(*fit(self._models, Wanted(order.encoder, order.fingerprint, encorpus_version())))

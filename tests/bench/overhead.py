@@ -87,7 +87,9 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
     prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), columns, UNIT_ROWS))
     size = pool_size(None, 0, nodes_with("CPU"), nodes_with("GPU"))
     order = replace(
-        work_order(prepared, threads=1), on_bad_row="fail", load=lambda order: cast(TextEncoder, NoEncoder(order))
+        work_order(prepared, threads=1),
+        on_bad_row="fail",
+        load=lambda order, enter: cast(TextEncoder, NoEncoder(order)),
     )
     records = run_tasks(tasks_for(prepared.remaining, size.most), order, size)
     for record in records:

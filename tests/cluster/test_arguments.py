@@ -30,12 +30,13 @@ OPTIONS = {
     "gpus-per-worker": [("1", "1", 1.0), ("0.5", "0.5", 0.5)],
     "through": [("encorpus", '"encorpus"', "encorpus"), ("news", '"news"', "news")],
     "address": [("auto", '"auto"', "auto"), ("10.0.0.1:6379", '"10.0.0.1:6379"', "10.0.0.1:6379")],
+    "profile": [("trace.json", '"trace.json"', "trace.json"), ("/tmp/t", '"/tmp/t"', "/tmp/t")],
     "limit": [("500", "500", 500), ("7", '"7"', 7)],
     "on-bad-row": [("fail", '"fail"', "fail"), ("reject", '"reject"', "reject")],
 }
 # Those that have another form, with tests of their own below.
 OTHERS = {"normalize", "update", "prune", "storage-option", "config"}
-NOT_OF_PLAN = {"output", "through", "address", "limit", "on-bad-row"}
+NOT_OF_PLAN = {"output", "through", "address", "profile", "limit", "on-bad-row"}
 
 SAID_ON_THE_COMMAND_LINE = [
     pytest.param(option, *value[::2], id=f"{option}={value[0]}")
@@ -155,6 +156,7 @@ def test_what_nobody_says_has_its_default():
         "update": False,
         "prune": False,
         "limit": None,
+        "profile": None,
         "on_bad_row": "reject",
         "config": None,
     }

@@ -20,10 +20,11 @@ from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.job.ledger import Copy
 from pipelines.job.lengths import length_counts
+from pipelines.job.phases import PhaseWatch, StartPhase
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import tasks_of
 from pipelines.job.work_order import UnitEncoder, WorkOrder
-from pipelines.job.worker import EmbedWorker, _Stopwatch
+from pipelines.job.worker import EmbedWorker
 from pipelines.output.shard import shard_bytes, shard_table
 from pipelines.output.shard_info import ShardInfo
 from pipelines.version import encorpus_version
@@ -73,9 +74,9 @@ class SleepingEncoder:
         return SimpleNamespace(vectors=np.full((rows, DIMENSION), DIMENSION**-0.5, np.float32), stats=stats)
 
 
-def sleeping(token_seconds: float) -> Callable[[WorkOrder], UnitEncoder]:
+def sleeping(token_seconds: float) -> Callable[[WorkOrder, Callable[[StartPhase], None]], UnitEncoder]:
     """Loads the encoder that sleeps, for WorkOrder.load."""
-    return lambda order: cast(UnitEncoder, SleepingEncoder(order, token_seconds))
+    return lambda order, enter: cast(UnitEncoder, SleepingEncoder(order, token_seconds))
 
 
 class ManyWorkers(EmbedWorker):
@@ -92,8 +93,8 @@ class ManyWorkers(EmbedWorker):
             self.do(task)
         return table
 
-    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: _Stopwatch, copy: Copy | None = None) -> None:
-        super()._attempt(unit, lambda: self._made_up(unit), watch, copy)
+    def _attempt(self, unit: Unit, read: Callable[[], UnitRows], watch: PhaseWatch, copy: Copy | None = None) -> bool:
+        return super()._attempt(unit, lambda: self._made_up(unit), watch, copy)
 
     def _made_up(self, unit: Unit) -> UnitRows:
         bounds = self._plan.files[unit.file].bounds or (0, 0)
@@ -101,7 +102,7 @@ class ManyWorkers(EmbedWorker):
         rows = row_schema(self._plan).empty_table()
         return UnitRows(unit, rows, REJECT_SCHEMA.empty_table(), start, stop, unit.slice == len(bounds) - 2)
 
-    def _embed(self, rows: UnitRows) -> Record | None:
+    def _embed(self, rows: UnitRows, watch: PhaseWatch) -> Record | None:
         tokens = self._encoder.tokenize_documents("" for _ in range(rows.start, rows.stop))
         encoded = self._encoder.encode_tokens(tokens)
         if not self._may_commit(rows.unit):

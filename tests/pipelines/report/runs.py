@@ -27,6 +27,8 @@ MAX_TOKENS = 128
 COMMAND = "encorpus embed 's3://corpora/news/*.parquet' -o s3://vectors/news --model model --text-column body"
 FINGERPRINT = "9f86d081" * 8
 STARTED = 1_790_000_000.0
+# How a unit's time is split up.
+PHASES = (0.0, 0.01, 0.02, 0.01, 0.01, 0.9, 0.0, 0.0, 0.05)
 REASONS = ("text is null", "invalid UTF-8", "not an object: <script>alert(1)</script>")
 HOSTILE = '<img src=x onerror="alert(1)">\u202e\x1b[31m\x00&amp;</td></table><script>alert(2)</script>' + "W" * 5000
 
@@ -95,6 +97,7 @@ def record_of(number: int, rows: int = 1000, seconds: float = 2.0, stop: float =
         worker=f"node-{number % 8}:4242",
         started=stop - seconds,
         seconds=seconds,
+        phases=tuple(seconds * part for part in PHASES),
     )
     return replace(record, **changes)
 
@@ -141,6 +144,7 @@ def resized(model: Record, number: int, rows: int, seconds: float, stop: float) 
         worker=f"node-{number % 8}:4242",
         started=stop - seconds,
         seconds=seconds,
+        phases=tuple(seconds * part for part in PHASES),
     )
 
 
