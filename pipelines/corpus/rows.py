@@ -1,6 +1,6 @@
 """A unit's rows as Arrow tables: the good ones, and the rejected ones with their reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -14,6 +14,9 @@ INVALID_UTF8 = "invalid UTF-8"
 
 # Held as Python strings, of up to four bytes a character each, before they go into Arrow's, which are UTF-8.
 HELD_CHARACTERS = 4 << 20
+
+# Of texts in Arrow, as many become Python strings at once: one by one takes ten times as long.
+MADE_BYTES = 1 << 20
 
 REJECT_SCHEMA = pa.schema(
     [
@@ -41,6 +44,13 @@ class UnitRows:
     start: int
     stop: int
     last: bool
+
+    def texts(self) -> Iterator[str]:
+        """The texts of `table`, of which about a MiB are Python strings at a time, or one."""
+        column = self.table["text"]
+        step = max(1, MADE_BYTES * len(column) // max(1, column.nbytes))
+        for start in range(0, len(column), step):
+            yield from column.slice(start, step).to_pylist()
 
 
 def kept_names(columns: Columns) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ functions are built.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,7 @@ class UnencodableTextError(EncorpusError):
 class Tokenizer:
     """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads.
 
-    special: how many special tokens a packed text has. vocabulary: ids go from 0 to one less; None where the
-    preprocessor does not tell.
+    special: how many special tokens a packed text has.
     """
 
     def __init__(self, preprocessor: Any, max_tokens: int, told: str) -> None:
@@ -45,14 +45,22 @@ class Tokenizer:
         self._ids_graph = _graph_of_texts(self._ids)
         rows = [tf.TensorSpec([None], tf.int32)] * 2
         self._pack_graph = tf.function(self._pack_rows, input_signature=rows, autograph=False)
+        # What `.tokenize` gives, known from when the graph is made: here, since there is a text to tokenise.
+        self._form: Any = None
         try:
             self.special = int(self._graph(tf.constant([""]))[1].numpy().sum())
-            self._form: Any = tf.type_spec_from_value(preprocessor.tokenize(tf.constant([""])))
         except Exception as error:  # its functions may take or give anything
             raise ModelError(
                 f"{told}: not a companion preprocessor of the encoder API: it fails on a text: {first_line(error)}"
             ) from error
-        self.vocabulary = _vocabulary(preprocessor)
+
+    @cached_property
+    def vocabulary(self) -> int | None:
+        """How many ids there are, from 0 to one less, which the published preprocessors tell, and others need not."""
+        try:
+            return int(self._preprocessor.tokenize.get_special_tokens_dict()["vocab_size"])
+        except Exception:  # there is no such function, or it takes or gives anything
+            return None
 
     @classmethod
     def of(cls, resolved: ResolvedSpec, encoder_module: Any) -> "Tokenizer":
@@ -118,6 +126,7 @@ class Tokenizer:
 
     def _tokenize_and_pack(self, texts: tf.Tensor) -> tuple[tf.Tensor, ...]:
         tokens = self._preprocessor.tokenize(texts)
+        self._form = tf.type_spec_from_value(tokens)
         return (*self._pack(tokens), tf.cast(_flat(tokens).row_lengths(), tf.int32))
 
     def _pack_rows(self, ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -130,14 +139,6 @@ class Tokenizer:
     def _pack(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, ...]:
         packed = self._preprocessor.bert_pack_inputs([tokens], seq_length=tf.constant(self.max_tokens, tf.int32))
         return tuple(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES)
-
-
-def _vocabulary(preprocessor: Any) -> int | None:
-    """How many ids there are, which the published preprocessors tell, and others need not."""
-    try:
-        return int(preprocessor.tokenize.get_special_tokens_dict()["vocab_size"])
-    except Exception:  # there is no such function, or it takes or gives anything
-        return None
 
 
 def _graph_of_texts(function: Callable) -> Any:

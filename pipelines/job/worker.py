@@ -243,7 +243,7 @@ class EmbedWorker:
         if rows.rejects.num_rows and self._order.on_bad_row == "fail":
             return Record(rows.unit.name, Outcome.FATAL, _first_reject(rows))
         watch.enter(Phase.TOKENIZE)
-        tokens = self._encoder.tokenize_documents(text.as_py() for text in rows.table["text"])
+        tokens = self._encoder.tokenize_documents(rows.texts())
         watch.enter(Phase.WAIT)
         with self._encoding:
             watch.enter(Phase.ENCODE)

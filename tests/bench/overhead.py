@@ -3,7 +3,8 @@
     UNITS=n .venv/bin/python tests/bench/overhead.py [CORPUS.parquet]
 
 Both read the same files of 1,000 rows a unit and write 384 numbers a row to this machine's disk. Ray Data's pipeline,
-read_parquet, map_batches with one actor, write_parquet, neither syncs what it writes nor says what is in it.
+read_parquet, map_batches with one actor, write_parquet, neither syncs what it writes nor says what is in it. What is
+Ray's own of encorpus's time: the same tasks through workers that do nothing with them.
 """
 
 import os
@@ -29,7 +30,7 @@ from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.job.cores import usable_cores
 from pipelines.job.finish import finish
 from pipelines.job.job import Job
-from pipelines.job.pool import run_tasks
+from pipelines.job.pool import CALLS_AT_ONCE, TASKS_IN_FLIGHT, TaskSource, run_tasks
 from pipelines.job.pool_size import pool_size
 from pipelines.job.prepare import prepare
 from pipelines.job.session import nodes_with, ray_session
@@ -46,7 +47,10 @@ def main() -> None:
     theirs = rows_per_second(ray_data, corpus, units)
     print(f"Ray Data's own pipeline: {theirs:,.0f} rows/s", flush=True)
     ours = rows_per_second(encorpus, corpus, units)
-    print(f"encorpus with a no-op encoder: {ours:,.0f} rows/s, {ours / theirs:.2f} times that")
+    each = 1e6 / ours
+    print(f"encorpus with a no-op encoder: {ours:,.0f} rows/s, {ours / theirs:.2f} times that; {each:.1f} µs a row")
+    alone = ray_alone(corpus) / units / UNIT_ROWS * 1e6
+    print(f"of it Ray's own, with the start of its workers: {alone:.1f} µs a row, {alone / each:.0%}")
 
 
 def write_corpus(texts: list[str], units: int) -> Path:
@@ -96,6 +100,36 @@ def embed_without_encoder(corpus: Path, output: Path) -> None:
         if record.shard is None:
             raise SystemExit(f"{record.unit}: {record.message}")
     finish(prepared)
+
+
+def ray_alone(corpus: Path) -> float:
+    """Seconds from a running Ray to the last of the same tasks, through workers that do nothing."""
+    columns = Columns("text", keep=("text",))
+    output = bench.FOLDER / "overhead-output"
+    shutil.rmtree(output, ignore_errors=True)
+    prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), columns, UNIT_ROWS))
+    workers = usable_cores()
+    with ray_session(None, cpus=workers):
+        start = time.perf_counter()
+        tasks = tasks_for(prepared.remaining, workers)
+        pool = ray.data.ActorPoolStrategy(
+            size=workers,
+            max_concurrent_calls_per_actor=CALLS_AT_ONCE,
+            max_tasks_in_flight_per_actor=TASKS_IN_FLIGHT,
+            enable_true_multi_threading=True,
+        )
+        source = ray.data.read_datasource(TaskSource(tasks), override_num_blocks=len(tasks), num_cpus=1)
+        whole: Any = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True, "num_cpus": 1}
+        for _ in source.map_batches(Nothing, compute=pool, **whole).iter_internal_ref_bundles():
+            pass
+        return time.perf_counter() - start
+
+
+class Nothing:
+    """Gives tasks back as they came."""
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return table
 
 
 class NoEncoder:
