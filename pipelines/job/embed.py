@@ -70,7 +70,7 @@ def pool(prepared: Prepared, work: Remaining, history: History) -> Generator[Rec
 
     history.spent("import Ray", since)
     job, since = prepared.job, time.time()
-    with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1])):
+    with ray_session(job.address, cpus=max(usable_cores(), (job.workers or (0, 0))[1]), watched=False):
         history.spent("start Ray", since)
         nodes = nodes_with("CPU"), nodes_with("GPU")
         # A cluster may start nodes with GPUs only when workers ask for them.

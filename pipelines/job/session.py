@@ -16,15 +16,18 @@ from pipelines.job.pool_size import OBJECT_STORE_BYTES
 
 ANSWER_SECONDS = 10
 
+# Each of Ray's processes, a dozen, would spend a part of a core on what nobody sees.
+UNWATCHED = {"enable_metrics_collection": False, "task_events_report_interval_ms": 0}
+
 TOKEN_ADVICE = "if it has one, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file of the token"
 
 
 @contextmanager
-def ray_session(address: str | None, cpus: int) -> Iterator[None]:
+def ray_session(address: str | None, cpus: int, watched: bool = True) -> Iterator[None]:
     """Connects to the cluster at `address`, or starts Ray here with so many CPUs; disconnects at the end.
 
-    A connection that the caller already has is used and left open. Raises UsageError when nothing answers at
-    the address.
+    watched: whether anybody may look at the metrics of a Ray that is started here. A connection that the caller already
+    has is used and left open. Raises UsageError when nothing answers at the address.
     """
     if ray.is_initialized():
         yield
@@ -42,7 +45,14 @@ def ray_session(address: str | None, cpus: int) -> Iterator[None]:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            ray.init(address="local", num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+            config = None if watched else UNWATCHED
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _system_config=config,
+                **quiet,
+            )
     except (ConnectionError, ValueError) as error:
         if address == "auto":
             raise UsageError("no Ray runs on this machine; name the cluster's with --address HOST:PORT") from None

@@ -82,7 +82,7 @@ def rows_per_second(pipeline: Any, corpus: Path, units: int) -> float:
 @contextmanager
 def encorpus(corpus: Path, output: Path) -> Iterator[Any]:
     """All of the job but its encoder."""
-    with ray_session(None, cpus=usable_cores()):
+    with ray_session(None, cpus=usable_cores(), watched=False):
         yield lambda: embed_without_encoder(corpus, output)
 
 
@@ -109,7 +109,7 @@ def ray_alone(corpus: Path) -> float:
     shutil.rmtree(output, ignore_errors=True)
     prepared = prepare(Job((str(corpus),), str(output), bench.minilm_spec(), columns, UNIT_ROWS))
     workers = usable_cores()
-    with ray_session(None, cpus=workers):
+    with ray_session(None, cpus=workers, watched=False):
         start = time.perf_counter()
         tasks = tasks_for(prepared.remaining, workers)
         pool = ray.data.ActorPoolStrategy(
