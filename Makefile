@@ -36,13 +36,14 @@ chaos-serving: .venv/demo
 cluster-test: .venv/demo
 	KILLS=$(or $(KILLS),6) ROWS=$(or $(ROWS),20000) $(BIN)/pytest -s -m "cluster or not soak" tests/e2e/test_cluster.py tests/e2e/test_cluster_refusals.py
 
-# Rates against sentence-transformers on this machine; memory and quality. Needs ../shared/data or CORPUS=file.parquet.
-bench: .venv/demo .bench/ready
-	$(BIN)/python tests/bench/throughput.py $(CORPUS)
-	$(BIN)/python tests/bench/whole_job.py $(CORPUS)
-	$(BIN)/python tests/bench/memory.py $(CORPUS)
-	$(BIN)/python tests/bench/quality.py $(CORPUS)
-	$(BIN)/python tests/bench/overhead.py $(CORPUS)
+# Encoders against peers and against the machine, whole jobs, memory, quality. Needs ../shared/data or CORPUS=file.parquet.
+bench: .venv/demo .bench/ready .bench/onnx/ready .bench/infinity/ready
+	$(BIN)/python -m tests.bench.encoders $(CORPUS)
+	$(BIN)/python -m tests.bench.roofline $(CORPUS)
+	$(BIN)/python -m tests.bench.whole_job $(CORPUS)
+	$(BIN)/python -m tests.bench.memory $(CORPUS)
+	$(BIN)/python -m tests.bench.quality $(CORPUS)
+	$(BIN)/python -m tests.bench.overhead $(CORPUS)
 
 # The server: against infinity_emb, beside a job, and with ten times the requests that it can answer. Same corpus.
 bench-serving: .venv/demo .bench/infinity/ready
@@ -65,6 +66,13 @@ scale-sim: .venv/ready
 .bench/ready: tests/bench/requirements.txt
 	$(PYTHON) -m venv .bench/venv
 	.bench/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	# It may be of another build than a torch for CPUs, and then nothing of transformers can be imported. Texts need none.
+	.bench/venv/bin/pip uninstall --quiet --yes torchvision
+	touch $@
+
+.bench/onnx/ready: tests/bench/requirements-onnx.txt
+	$(PYTHON) -m venv .bench/onnx
+	.bench/onnx/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 .bench/infinity/ready: tests/bench/requirements-infinity.txt

@@ -1,11 +1,9 @@
 """What the measurements share: the model, the corpus, the peer, and where files go."""
 
 import datetime
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.corpus.plan import Columns
 from pipelines.encoder.spec import EncoderSpec
+from pipelines.job.cores import usable_cores
 from pipelines.job.embed import Job, Summary, embed
 from pipelines.packager.package import package
 
@@ -48,18 +47,9 @@ def minilm_spec() -> EncoderSpec:
     return EncoderSpec(str(folder), max_tokens=MAX_TOKENS)
 
 
-def run_peer(texts: Sequence[str], vectors: Path | None = None) -> float:
-    """Rows a second of sentence-transformers over these texts, without loading."""
-    file = FOLDER / "texts.json"
-    file.write_text(json.dumps(texts), encoding="utf-8")
-    command = [
-        FOLDER / "venv" / "bin" / "python",
-        ROOT / "tests" / "bench" / "peer.py",
-        file,
-        *([vectors] if vectors else []),
-    ]
-    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    return answer["rows"] / answer["seconds"]
+def cores() -> int:
+    """As many as a job's default workers."""
+    return usable_cores()
 
 
 def machine() -> str:

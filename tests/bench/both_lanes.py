@@ -16,10 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import bench
-
+from tests.bench import bench
 from tests.bench.load import Seen, send
 from tests.bench.servers import ROOT, encorpus, environment
 

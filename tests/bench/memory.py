@@ -1,6 +1,6 @@
 """Peak memory of `embed` over a corpus and over one ten times larger, all its processes together.
 
-.venv/bin/python tests/bench/memory.py [CORPUS.parquet]
+.venv/bin/python -m tests.bench.memory [CORPUS.parquet]
 """
 
 import contextlib
@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 
-import bench
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from tests.bench import bench
 
 SMALL_ROWS = 4000
 

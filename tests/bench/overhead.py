@@ -1,6 +1,6 @@
 """What all but the encoder costs: a no-op encoder through the whole job, against Ray Data's own pipeline.
 
-    UNITS=n .venv/bin/python tests/bench/overhead.py [CORPUS.parquet]
+    UNITS=n .venv/bin/python -m tests.bench.overhead [CORPUS.parquet]
 
 Both read the same files of 1,000 rows a unit and write 384 numbers a row to this machine's disk. Ray Data's pipeline,
 read_parquet, map_batches with one actor, write_parquet, neither syncs what it writes nor says what is in it. What is
@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import bench
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +35,7 @@ from pipelines.job.prepare import prepare
 from pipelines.job.session import nodes_with, ray_session
 from pipelines.job.tasks import tasks_for
 from pipelines.job.work_order import WorkOrder, work_order
+from tests.bench import bench
 
 UNIT_ROWS, FILE_UNITS, DIMENSION = 1000, 100, 384
 

@@ -3,16 +3,12 @@
 .venv/bin/python -m tests.bench.overload [CORPUS.parquet]
 """
 
-import sys
 import threading
 from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import bench
-
+from tests.bench import bench
 from tests.bench.both_lanes import told
 from tests.bench.load import send
 from tests.bench.servers import encorpus

@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 as packaged by encorpus against the same weights in sentence-transformers: the same vectors, and the
 same figures on what they are for.
 
-    .venv/bin/python tests/bench/quality.py [CORPUS.parquet]
+    .venv/bin/python -m tests.bench.quality [CORPUS.parquet]
 
 Similarity: the pairs of texts that people judged in Lee (50 documents), WordSim-353 and SimLex-999, all from gensim's
 test data. Retrieval: of each docstring of the standard library its first line finds the rest.
@@ -10,11 +10,13 @@ test data. Retrieval: of each docstring of the standard library its first line f
 import re
 from itertools import combinations
 
-import bench
 import numpy as np
 
 from cluster.docstrings import standard_library_docstrings
 from pipelines.encoder.text_encoder import TextEncoder
+from tests.bench import bench
+from tests.bench.asking import all_of
+from tests.bench.systems import LOG, peer, vectors_of, write_texts
 
 TEXTS = 2000
 DATA = next((bench.FOLDER / "venv" / "lib").glob("python*/site-packages/gensim/test/test_data"))
@@ -40,9 +42,10 @@ def main() -> None:
 
 def both(encoder: TextEncoder, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Our unit vectors of the texts, and theirs."""
-    file = bench.FOLDER / "vectors.npy"
-    bench.run_peer(texts, file)
-    return np.asarray(encoder.encode(texts)), np.load(file)
+    theirs = peer("sentence-transformers, torch", "venv", "torch", "float32", write_texts("quality", texts))
+    with all_of([theirs], LOG):
+        theirs.end()
+    return np.asarray(encoder.encode(texts)), vectors_of(theirs)
 
 
 def judged_pairs() -> dict[str, tuple[list[str], list[str], np.ndarray]]:

@@ -7,14 +7,10 @@ against the bare encoder in this process.
 """
 
 import statistics
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import bench
-
+from tests.bench import bench
 from tests.bench.load import Seen, send
 from tests.bench.servers import encorpus, infinity
 

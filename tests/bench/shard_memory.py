@@ -1,6 +1,6 @@
 """Memory beyond its vectors that a large sequence shard takes, to be written and to be read: Linux only.
 
-.venv/bin/python tests/bench/shard_memory.py
+.venv/bin/python -m tests.bench.shard_memory
 """
 
 import re
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import bench
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.output.quantized import quantized
 from pipelines.output.shard import ShardInfo, shard_bytes, shard_table, vector_batches
+from tests.bench import bench
 
 Result = TypeVar("Result")
 

@@ -1,6 +1,6 @@
 """What smaller vectors cost: each dtype's figures on what vectors are for, and its size and speed of search.
 
-    .venv/bin/python tests/bench/vector_sizes.py
+    .venv/bin/python -m tests.bench.vector_sizes
 
 The data sets are those of quality.py. One text of each pair, or the docstrings' rests, are stored as a job would store
 them, in units of a thousand; the other one is the query, and the product's own search ranks and scores.
@@ -9,7 +9,6 @@ them, in units of a thousand; the other one is the query, and the product's own 
 import time
 from collections.abc import Callable
 
-import bench
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +21,7 @@ from pipelines.output.quantized import quantized, vector_bytes
 from pipelines.output.scores import scores
 from pipelines.output.search import top_rows
 from pipelines.output.shard import ShardInfo, shard_bytes, shard_table, vector_batches
+from tests.bench import bench
 
 # What the exact ranking by bits leaves for a second look.
 RESCORED = 100

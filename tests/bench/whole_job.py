@@ -1,6 +1,6 @@
 """`embed` as a whole, with starting, loading, reading and writing, against the encoder alone over the same rows.
 
-    ROWS=n .venv/bin/python tests/bench/whole_job.py [CORPUS.parquet]
+    ROWS=n .venv/bin/python -m tests.bench.whole_job [CORPUS.parquet]
 
 The encoder alone has its texts in memory and is loaded already: one single-threaded process a core, as in the job.
 """
@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bench
-
 from pipelines.job.cores import usable_cores
+from tests.bench import bench
 
 ALONE = """
 import sys, time
