@@ -15,7 +15,9 @@ class ServedTokenizer(Protocol):
 
     max_tokens: int
     special: int
-    vocabulary: int | None
+
+    @property
+    def vocabulary(self) -> int | None: ...
 
     def __call__(self, texts: Sequence[str]) -> Tokens: ...
 

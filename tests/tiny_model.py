@@ -1,4 +1,4 @@
-"""Random encoders in the Hugging Face format, packaged as real SavedModels: a tiny one for tests, large ones to measure."""
+"""Random encoders in the Hugging Face format, packaged as real SavedModels: a tiny one for tests, and large ones."""
 
 import json
 import string
