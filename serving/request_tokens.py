@@ -15,9 +15,7 @@ class ServedTokenizer(Protocol):
 
     max_tokens: int
     special: int
-
-    @property
-    def vocabulary(self) -> int | None: ...
+    vocabulary: int | None
 
     def __call__(self, texts: Sequence[str]) -> Tokens: ...
 

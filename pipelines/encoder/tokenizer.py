@@ -6,7 +6,6 @@ functions are built.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,8 @@ class UnencodableTextError(EncorpusError):
 class Tokenizer:
     """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads.
 
-    special: how many special tokens a packed text has.
+    special: how many special tokens a packed text has. vocabulary: ids go from 0 to one less; None where the
+    preprocessor does not tell.
     """
 
     def __init__(self, preprocessor: Any, max_tokens: int, told: str) -> None:
@@ -53,14 +53,7 @@ class Tokenizer:
             raise ModelError(
                 f"{told}: not a companion preprocessor of the encoder API: it fails on a text: {first_line(error)}"
             ) from error
-
-    @cached_property
-    def vocabulary(self) -> int | None:
-        """How many ids there are, from 0 to one less, which the published preprocessors tell, and others need not."""
-        try:
-            return int(self._preprocessor.tokenize.get_special_tokens_dict()["vocab_size"])
-        except Exception:  # there is no such function, or it takes or gives anything
-            return None
+        self.vocabulary = _vocabulary(preprocessor)
 
     @classmethod
     def of(cls, resolved: ResolvedSpec, encoder_module: Any) -> "Tokenizer":
@@ -139,6 +132,14 @@ class Tokenizer:
     def _pack(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, ...]:
         packed = self._preprocessor.bert_pack_inputs([tokens], seq_length=tf.constant(self.max_tokens, tf.int32))
         return tuple(tf.cast(packed[name], tf.int32) for name in INPUT_NAMES)
+
+
+def _vocabulary(preprocessor: Any) -> int | None:
+    """How many ids there are, which the published preprocessors tell, and others need not."""
+    try:
+        return int(preprocessor.tokenize.get_special_tokens_dict()["vocab_size"])
+    except Exception:  # there is no such function, or it takes or gives anything
+        return None
 
 
 def _graph_of_texts(function: Callable) -> Any:
