@@ -12,11 +12,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
+from pipelines.job.head import Head
 from pipelines.job.ledger import LATE_SECONDS, UnitLedger
 from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
 
-# How often the driver takes records, and how often it looks for nodes that are lost.
+# How often the driver takes records, and how often it looks whether the head and the nodes are there.
 TAKE_SECONDS = 0.25
 NODES_SECONDS = 5.0
 
@@ -34,8 +35,10 @@ def follow(
     stripes are read, whatever a stuck worker still holds of units that others could do; stripes and units of
     `replaced` are for their own worker alone, and waited for. late_seconds: as in UnitLedger.
 
-    Raises EncorpusError when the workers as a whole break down, or the ledger, not for a unit's failure.
+    Raises HeadLostError when Ray's head is away, and EncorpusError when the workers as a whole break down, or the
+    ledger, not for a unit's failure.
     """
+    head = Head(ray.get_runtime_context().gcs_address)
     left = {unit.name for unit in _units(tasks)} | {task.name for task in tasks if not task.slices}
     # What replaces a shard is not done twice: nobody could tell the new one from the old.
     ledger = ledger_actor([unit for unit in _units(tasks) if unit not in replaced], late_seconds)
@@ -44,7 +47,8 @@ def follow(
             ended, looked = False, time.monotonic()
             while left and not ended:
                 if time.monotonic() - looked >= NODES_SECONDS:
-                    _tell_of_lost_nodes(ledger)
+                    if head.answers():
+                        _tell_of_lost_nodes(ledger)
                     looked = time.monotonic()
                 # Before they are taken: what was told before the end is taken after it.
                 ended = work.done() or bool(wait([work], TAKE_SECONDS).done)
@@ -58,8 +62,9 @@ def follow(
         reason = f"{type(cause).__name__}: {first_line(cause)}"
         raise EncorpusError(f"the workers broke down: {reason}; run the same command again to resume") from error
     finally:
-        # Workers that outlive the job, as a service's do, learn by it that there is nothing left to do.
-        ray.kill(ledger)
+        if not head.lost:
+            # Workers that outlive the job, as a service's do, learn by it that there is nothing left to do.
+            ray.kill(ledger)
     stripes = {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     for name in sorted({stripes.get(name, name) for name in left}):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")

@@ -18,6 +18,7 @@ from ray.data.block import BlockMetadata
 
 from pipelines.errors import EncorpusError
 from pipelines.job.follow import follow
+from pipelines.job.head import HeadLostError
 from pipelines.job.ledger import LATE_SECONDS
 from pipelines.job.pool_size import PoolSize, no_larger_than
 from pipelines.job.pool_worker import PoolWorker
@@ -245,8 +246,12 @@ def _running(dataset: Dataset, executor: _Executor) -> Iterator[Future[None]]:
     thread.start()
     try:
         yield end
-    finally:
+    except HeadLostError:
+        raise  # nothing can be ended any more
+    except BaseException:
         stop_thread(thread, executor.stop)
+        raise
+    stop_thread(thread, executor.stop)
 
 
 def stop_thread(thread: threading.Thread, stop: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ import ray
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from pipelines.errors import EncorpusError, UsageError, first_line
+from pipelines.job.head import HeadLostError
 from pipelines.job.pool_size import OBJECT_STORE_BYTES
 
 ANSWER_SECONDS = 10
@@ -65,8 +66,12 @@ def ray_session(address: str | None, cpus: int, watched: bool = True) -> Iterato
         signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield
-    finally:
+    except HeadLostError:
+        raise  # there is nothing to disconnect from
+    except BaseException:
         ray.shutdown()
+        raise
+    ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

@@ -18,6 +18,7 @@ from ray.serve.exceptions import RayServeException
 
 from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
+from pipelines.job.head import HeadLostError
 from pipelines.job.ledger import Ledger
 from pipelines.job.tasks import Task
 from pipelines.job.work_order import WorkOrder
@@ -247,6 +248,14 @@ def calling(calls: Calls, late: bool) -> Iterator[Future[None]]:
     thread.start()
     try:
         yield end
-    finally:
-        calls.stop()
-        thread.join(2 * STOP_SECONDS)  # Serve may leave it without an answer
+    except HeadLostError:
+        raise  # nothing can be ended any more
+    except BaseException:
+        _stop(calls, thread)
+        raise
+    _stop(calls, thread)
+
+
+def _stop(calls: Calls, thread: threading.Thread) -> None:
+    calls.stop()
+    thread.join(2 * STOP_SECONDS)  # Serve may leave it without an answer
