@@ -16,7 +16,7 @@ class HeadLostError(EncorpusError):
 
 
 class Head:
-    """address: HOST:PORT, as Ray's runtime context tells it. clock: in seconds. lost: whether HeadLostError was raised."""
+    """address: HOST:PORT, as Ray's runtime context tells it. clock: in seconds. lost: whether HeadLostError came."""
 
     def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._address = address
