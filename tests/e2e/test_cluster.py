@@ -79,6 +79,7 @@ def test_a_host_that_is_drained_has_nothing_done_again(cluster):
     node = cluster.nodes[0]
     drained = node.run(sys.executable, "-m", "cluster.spot_notice", "now")
     assert drained.returncode == 0, drained.stderr
+    assert job.poll() is None, "the job ended before the host was drained: give it more ROWS"
     assert job.wait(600) == 3, cluster.said()
     cluster.assert_whole("drained")
     assert set(cluster.puts("drained").values()) == {1}
