@@ -26,6 +26,7 @@ def rewrite(model: ov.Model) -> None:
         "Einsum": (_product_of_einsum,),
         "MatMul": (_lookup_of_one_hot,),
         "Multiply": (_gelu, _masking),
+        "ReduceMean": (_mean_over_list,),
     }
     for node in model.get_ordered_ops():
         made = (rule(node) for rule in rules.get(node.get_type_name(), ()))
@@ -154,6 +155,16 @@ def _lookup_of_one_hot(product: Any) -> Any | None:
         return None
     rows = ops.transpose(table, np.array([1, 0])) if attributes["transpose_b"] else table
     return ops.gather(rows, one_hot.input_value(0), np.array(0))
+
+
+def _mean_over_list(mean: Any) -> Any | None:
+    """A mean over an axis that is given as a number, with a list of it: what OpenVINO makes of the mean and variance of
+    a layer normalisation takes no other."""
+    axis = mean.input_value(1)
+    if axis.get_node().get_type_name() != "Constant" or axis.get_shape():
+        return None
+    axes = np.array([axis.get_node().get_data().item()])
+    return ops.reduce_mean(mean.input_value(0), axes, mean.get_attributes()["keep_dims"])
 
 
 def _gelu(product: Any) -> Any | None:

@@ -31,7 +31,7 @@ class Execution:
     """How batches are to be run. wanted: one of RUNTIMES; auto is for the CPU alone. threads: of the CPU, None for all.
     gpu: whether TensorFlow has one."""
 
-    wanted: str = "auto"
+    wanted: str = "tensorflow"
     threads: int | None = None
     gpu: bool = False
 

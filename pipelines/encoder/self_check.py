@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipelines.encoder.runtime import Runtime
 from pipelines.encoder.tokens import Tokens
 
 # How far a vector may be from TensorFlow's in float32, as a share of its length or of 1, when it is computed in this
@@ -38,13 +37,15 @@ def _batch(tokens: Tokens, rows: np.ndarray, fixed_length: int | None) -> Batch:
     return word_ids, mask, type_ids
 
 
-def worst_distance(runtime: Runtime, reference: Callable[..., object], batches: list[Batch]) -> float:
+def worst_distance(runtime: Callable[..., np.ndarray], reference: Callable[..., object], batches: list[Batch]) -> float:
     """How far the runtime's worst vector is from the reference's, as a share of its length or of 1; infinite where one
     is no number, or no vector of that shape."""
     return max(_distances(runtime, reference, batches), default=0.0)
 
 
-def _distances(runtime: Runtime, reference: Callable[..., object], batches: list[Batch]) -> Iterator[float]:
+def _distances(
+    runtime: Callable[..., np.ndarray], reference: Callable[..., object], batches: list[Batch]
+) -> Iterator[float]:
     for batch in batches:
         due, got = np.asarray(reference(*batch)), runtime(*batch, full=True)
         if got.shape != due.shape:

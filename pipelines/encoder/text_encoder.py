@@ -95,7 +95,7 @@ class TextEncoder:
         spec: EncoderSpec,
         threads: int | None = None,
         storage_options: Mapping[str, Any] | None = None,
-        runtime: str = "auto",
+        runtime: str = "tensorflow",
     ) -> "TextEncoder":
         """Resolves the handles, loads both SavedModels and builds the graph.
 
@@ -106,7 +106,9 @@ class TextEncoder:
         return cls.load_resolved(resolve_spec(spec, storage_options), threads, runtime)
 
     @classmethod
-    def load_resolved(cls, resolved: ResolvedSpec, threads: int | None = None, runtime: str = "auto") -> "TextEncoder":
+    def load_resolved(
+        cls, resolved: ResolvedSpec, threads: int | None = None, runtime: str = "tensorflow"
+    ) -> "TextEncoder":
         """As `load`, from a spec that is already resolved on this machine."""
         execution = Execution(runtime, threads, prepare_tensorflow(threads))
         encoder = load_encoder(resolved.model_folder)

@@ -53,16 +53,16 @@ def load_encoder(order: "WorkOrder") -> UnitEncoder:
         raise EncorpusError(
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
-    return TextEncoder.load_resolved(resolved, order.threads)
+    return TextEncoder.load_resolved(resolved, order.threads, order.runtime)
 
 
 @dataclass(frozen=True)
 class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
-    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail. replaced: the units whose shards are there already, and make way. most_deaths: so many workers die with a
-    unit in hand before it is set aside. load: gives a worker its encoder.
+    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. runtime: one of
+    RUNTIMES. on_bad_row: reject or fail. replaced: the units whose shards are there already, and make way. most_deaths:
+    so many workers die with a unit in hand before it is set aside. load: gives a worker its encoder.
     """
 
     encoder: EncoderSpec
@@ -73,6 +73,7 @@ class WorkOrder:
     storage: Storage
     on_bad_row: str
     threads: int | None
+    runtime: str = "tensorflow"
     replaced: frozenset[Unit] = frozenset()
     most_deaths: int = MOST_DEATHS
     load: Callable[["WorkOrder"], UnitEncoder] = load_encoder
@@ -90,5 +91,6 @@ def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:
         storage=job.storage,
         on_bad_row=job.on_bad_row,
         threads=threads,
+        runtime=job.runtime,
         replaced=prepared.replaced,
     )
