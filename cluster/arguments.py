@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from cluster.config_file import defaults_of, read_config
 from cluster.doctor_arguments import doctor_options
-from cluster.encoder_arguments import encoder_options, storage_option
+from cluster.encoder_arguments import encoder_options, runtime_option, storage_option
 from cluster.jobs.api_url import ADDRESS, DEFAULT_URL
 from cluster.node_arguments import node_options
 from cluster.option_types import (
@@ -154,6 +154,7 @@ def _pool_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     pool.add_argument(
         "--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
     )
+    runtime_option(pool)
     pool.add_argument(
         "--through",
         metavar="APP",
@@ -207,7 +208,9 @@ def _plan_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Says what embedding the corpus would mean. Writes nothing."
     _corpus_options(parser)
     _vector_options(parser)
-    parser.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core")
+    pool = parser.add_argument_group("workers")
+    pool.add_argument("--workers", type=workers, metavar="N|MIN:MAX", help="default: one a CPU core")
+    runtime_option(pool)
     parser.add_argument("--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help=argparse.SUPPRESS)
     parser.add_argument(
         "--price-per-hour",

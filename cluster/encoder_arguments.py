@@ -3,6 +3,7 @@
 import argparse
 
 from cluster.option_types import count, integers, storage_pair
+from pipelines.encoder.runtime import RUNTIMES
 from pipelines.encoder.spec import POOLINGS, PRECISIONS
 
 
@@ -37,6 +38,16 @@ def encoder_options(encoder: argparse._ArgumentGroup) -> None:
         choices=PRECISIONS,
         default="float32",
         help="of the matrix products (default: %(default)s)",
+    )
+
+
+def runtime_option(group: argparse._ArgumentGroup) -> None:
+    """What computes the vectors, which it does not decide."""
+    group.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what encodes on CPUs; auto: the faster of those that give the right vectors (default: %(default)s)",
     )
 
 

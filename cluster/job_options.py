@@ -52,6 +52,7 @@ def job_of(arguments: argparse.Namespace) -> Job:
         shard_rows=arguments.shard_rows,
         workers=arguments.workers,
         gpus_per_worker=arguments.gpus_per_worker,
+        runtime=arguments.runtime,
         address=arguments.address,
         on_bad_row=arguments.on_bad_row,
         storage=storage_of(arguments),
@@ -71,6 +72,7 @@ def job_of_output(planned: Planned, arguments: argparse.Namespace) -> Job:
         shard_rows=planned.job.shard_rows,
         workers=arguments.workers,
         gpus_per_worker=arguments.gpus_per_worker,
+        runtime=arguments.runtime,
         address=arguments.address,
         storage=storage_of(arguments),
     )

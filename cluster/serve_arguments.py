@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from cluster.encoder_arguments import encoder_options, storage_option
+from cluster.encoder_arguments import encoder_options, runtime_option, storage_option
 from cluster.option_types import named_model, non_negative, port, replicas, share
 
 
@@ -50,6 +50,7 @@ def serve_options(parser: argparse.ArgumentParser) -> None:
     pool.add_argument(
         "--gpus-per-replica", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
     )
+    runtime_option(pool)
     pool.add_argument(
         "--batch-floor",
         type=share,

@@ -23,6 +23,7 @@ def serving_of(arguments: argparse.Namespace) -> Serving:
         models=_models(arguments),
         keys=_keys(arguments),
         batch_floor=arguments.batch_floor,
+        runtime=arguments.runtime,
         storage_options=dict(arguments.storage_option),
     )
 

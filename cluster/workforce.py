@@ -15,7 +15,12 @@ def workforce_of(arguments: argparse.Namespace, job: Job) -> Iterator[Workforce]
     if arguments.through is None:
         yield pool
         return
-    for option, given in (("--workers", arguments.workers), ("--gpus-per-worker", arguments.gpus_per_worker)):
+    own_pool = {
+        "--workers": arguments.workers,
+        "--gpus-per-worker": arguments.gpus_per_worker,
+        "--runtime": arguments.runtime != "auto",
+    }
+    for option, given in own_pool.items():
         if given:
             raise UsageError(f"--through and {option} exclude each other: an application has its replicas")
     # Ray Serve takes seconds to import.

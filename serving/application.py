@@ -69,7 +69,7 @@ class EncoderReplica:
         self._models: dict[str, ServedModel] = {}
         served: dict[str, Served] = {}
         for name, spec in serving.models.items():
-            encoder = TextEncoder.load(spec, threads, serving.storage_options)
+            encoder = TextEncoder.load(spec, threads, serving.storage_options, serving.runtime)
             encoder.warm()
             meter = _LoadMeter(self._metrics, name, encoder.token_budget, self._load)
             self._models[name] = ServedModel(
@@ -77,7 +77,7 @@ class EncoderReplica:
             )
             self._metrics.watch(self._models[name])
             served[name] = Served(encoder, self._models[name].lanes)
-            log.info("serving %s, fingerprint %s", name, encoder.fingerprint)
+            log.info("serving %s by %s, fingerprint %s", name, encoder.runtime, encoder.fingerprint)
         self._batch_work = BatchWork(served)
         self._shared.start()
 

@@ -49,6 +49,9 @@ class ServedEncoder(MicroBatchEncoder, Protocol):
     @property
     def resolved(self) -> ResolvedSpec: ...
 
+    @property
+    def runtime(self) -> str: ...
+
     def giving(self, output: str) -> Self: ...
 
 

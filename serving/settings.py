@@ -20,7 +20,8 @@ class Serving:
 
     models: encoder specs by the names that clients say. keys: who may ask, or the file that says so, which is read
     again when it changes; None lets everybody. most_waiting: tokens in the online lane. batch_floor: share of the
-    encoder that the batch lane gets at least. deadline_seconds: after which a request is given up.
+    encoder that the batch lane gets at least. deadline_seconds: after which a request is given up. runtime: one of
+    RUNTIMES, of every replica.
     """
 
     models: Mapping[str, EncoderSpec]
@@ -29,6 +30,7 @@ class Serving:
     batch_floor: float = 0.05
     deadline_seconds: float = 60.0
     limits: Limits = field(default_factory=Limits)
+    runtime: str = "tensorflow"
     storage_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Loads the model, encodes a few texts, and says what was found."""
     spec = EncoderSpec(arguments.model, arguments.preprocessor, max_tokens=arguments.max_tokens)
     resolved = resolve_spec(spec, storage_of(arguments).options)
-    encoder = TextEncoder.load_resolved(resolved)
+    encoder = TextEncoder.load_resolved(resolved, runtime="auto")
     facts = encoder.facts()
     vectors = encoder.encode(["", "a short text", "a longer text " * 200])
     rows = {
@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_per_token)}",
         "default spec": f"pooling {resolved.pooling}, normalize {str(resolved.normalize).lower()}, "
         f"max tokens {resolved.max_tokens}",
+        "runtime here": encoder.runtime,
         "fingerprint": resolved.fingerprint,
     }
     console.print(f"{resolved.model_folder}: a text encoder")

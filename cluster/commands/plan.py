@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     gpus = arguments.gpus_per_worker
     here = arguments.workers[1] if arguments.workers else 1 if gpus else usable_cores()
     threads = None if gpus else max(1, usable_cores() // here)
-    encoder = TextEncoder.load_resolved(resolved, threads)
+    encoder = TextEncoder.load_resolved(resolved, threads, arguments.runtime)
     found = estimate(samples, encoder, arguments.tokens_per_second)
     if found is None:
         console.print("no texts to sample")

@@ -33,6 +33,15 @@ def length_ladder(max_tokens: int) -> tuple[int, ...]:
     return tuple(rungs)
 
 
+def every_length(max_tokens: int) -> tuple[int, ...]:
+    """The ladder of what pays nothing for a further shape.
+
+    >>> every_length(3)
+    (1, 2, 3)
+    """
+    return tuple(range(1, max_tokens + 1))
+
+
 def full_batch_rows(length: int, token_budget: int) -> int:
     """How many rows of `length` tokens a full batch holds."""
     return max(1, token_budget // length)

@@ -6,29 +6,30 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.encoder.adaptive import AdaptiveFunction, BatchFunction
-from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, half_batch_rows, length_ladder
+from pipelines.encoder.batching import (
+    closed_rows,
+    cut_batches,
+    every_length,
+    full_batch_rows,
+    half_batch_rows,
+    length_ladder,
+)
 from pipelines.encoder.chunker import document_tokenizer
 from pipelines.encoder.device import prepare_tensorflow
 from pipelines.encoder.flop import flop_by_length
-from pipelines.encoder.pooling import pool, unit_length
-from pipelines.encoder.precision import with_precision
+from pipelines.encoder.runtime_choice import Execution, choose_runtime
 from pipelines.encoder.saved_model import SavedEncoder, load_encoder
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, check_layers, check_max_tokens, resolve_spec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import Chunks, Tokens
+from pipelines.encoder.vector_function import VectorFunction
 from pipelines.encoder.vectors_of_rows import dtype_of_rows, vectors_of_texts
 
 # Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
 CPU_TOKEN_BUDGET = 512
 GPU_TOKEN_BUDGET = 32768
-
-# By how much XLA's vectors may differ from the graph's, relative to the largest number or to 1: it reorders sums, and
-# in reduced precision rounds at other places. More would be a miscompilation.
-XLA_TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 
 # Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
 WINDOW_TEXTS = 16384
@@ -66,48 +67,56 @@ class TextEncoder:
     asks for them.
 
     ladder: the lengths that batches are padded to, rising. token_budget: positions of a batch, padding included.
-    flop_of_row: what a row of a length costs, 0 where the model's graph does not tell.
+    flop_of_row: what a row of a length costs, 0 where the model's graph does not tell. runtime: the name of what runs
+    the batches.
     """
 
-    def __init__(self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, gpu: bool) -> None:
+    def __init__(
+        self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, execution: Execution
+    ) -> None:
+        """Raises as `choose_runtime`."""
         self.resolved = resolved
         self._encoder = encoder
-        self._gpu = gpu
+        self._execution = execution
         self.tokenize = tokenizer
         self._tokenize_documents = document_tokenizer(tokenizer, resolved.spec)
-        self.token_budget = GPU_TOKEN_BUDGET if gpu else CPU_TOKEN_BUDGET
-        precision = resolved.spec.precision
-        fixed = encoder.fixed_length
-        self.ladder = (fixed,) if fixed else length_ladder(resolved.max_tokens)
-        self.flop_of_row = flop_by_length(self._encode_batch, fixed, resolved.max_tokens)
-        self._batch = (
-            self._encode_batch
-            if precision == "float32"
-            else with_precision(self._encode_batch, precision, self._batch_specs())
-        )
-        self._vectors = AdaptiveFunction(self._graph(), self._compile, XLA_TOLERANCE[precision])
+        function = VectorFunction(encoder, resolved)
+        fixed, longest = encoder.fixed_length, resolved.max_tokens
+        self.flop_of_row = flop_by_length(function, fixed, longest)
+        self._vectors = choose_runtime(execution, function, tokenizer)
+        self.runtime = self._vectors.name
+        self.token_budget = GPU_TOKEN_BUDGET if execution.gpu and self.runtime == "tensorflow" else CPU_TOKEN_BUDGET
+        lengths = length_ladder if self._vectors.closed_shapes else every_length
+        self.ladder = (fixed,) if fixed else lengths(longest)
 
     @classmethod
     def load(
-        cls, spec: EncoderSpec, threads: int | None = None, storage_options: Mapping[str, Any] | None = None
+        cls,
+        spec: EncoderSpec,
+        threads: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        runtime: str = "tensorflow",
     ) -> "TextEncoder":
         """Resolves the handles, loads both SavedModels and builds the graph.
 
-        threads: CPU threads of this process (None: all). Raises ModelError when a model cannot be used, and
-        UsageError when the spec asks for what it cannot give, such as more tokens than it has positions.
+        threads: CPU threads of this process (None: all). runtime: one of RUNTIMES. Raises ModelError when a model
+        cannot be used, and UsageError when the spec asks for what it cannot give, such as more tokens than it has
+        positions.
         """
-        return cls.load_resolved(resolve_spec(spec, storage_options), threads)
+        return cls.load_resolved(resolve_spec(spec, storage_options), threads, runtime)
 
     @classmethod
-    def load_resolved(cls, resolved: ResolvedSpec, threads: int | None = None) -> "TextEncoder":
+    def load_resolved(
+        cls, resolved: ResolvedSpec, threads: int | None = None, runtime: str = "tensorflow"
+    ) -> "TextEncoder":
         """As `load`, from a spec that is already resolved on this machine."""
-        gpu = prepare_tensorflow(threads)
+        execution = Execution(runtime, threads, prepare_tensorflow(threads))
         encoder = load_encoder(resolved.model_folder)
         for longest in (encoder.max_positions, encoder.fixed_length):
             check_max_tokens(resolved.spec, resolved.max_tokens, longest)
         check_layers(resolved.spec.layers, encoder.layer_count)
         tokenizer = Tokenizer.of(resolved, encoder.module)
-        return cls(resolved, encoder, tokenizer, gpu)
+        return cls(resolved, encoder, tokenizer, execution)
 
     def giving(self, output: str) -> "TextEncoder":
         """An encoder of the same weights and tokenizer, held once, for another thread. It gives an output of the
@@ -121,7 +130,7 @@ class TextEncoder:
             max_tokens=resolved.max_tokens,
             precision=resolved.spec.precision,
         )
-        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, self._gpu)
+        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, self._execution)
 
     @property
     def dimension(self) -> int:
@@ -150,7 +159,7 @@ class TextEncoder:
 
     @property
     def compiled_shapes(self) -> frozenset[tuple[int, int]]:
-        """The batch shapes (rows, length) that XLA has compiled so far."""
+        """The batch shapes (rows, length) that have been compiled so far, where the runtime does so shape by shape."""
         return self._vectors.compiled_shapes
 
     def encode(self, texts: Sequence[str]) -> np.ndarray | list[np.ndarray]:
@@ -223,8 +232,8 @@ class TextEncoder:
         """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or
         [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
         rows, length = word_ids.shape
+        closed = closed_rows(rows, length, self.token_budget) if self._vectors.closed_shapes else rows
         # A row that is there already, since one without a token may have no finite vector.
-        closed = closed_rows(rows, length, self.token_budget)
         more = closed - rows
         padded = (np.concatenate([array, array[:1].repeat(more, axis=0)]) for array in (word_ids, mask, type_ids))
         # Of the others, each would be compiled while somebody waits.
@@ -235,10 +244,7 @@ class TextEncoder:
     def warm(self) -> None:
         """Compiles the shapes of full batches, of half ones and of single rows, so that no caller of `encode_batch`
         waits for it."""
-        for length in self.ladder:
-            for rows in self._warm_rows(length):
-                ones = np.ones((rows, length), np.int32)
-                self._vectors.warm(ones, ones, np.zeros_like(ones))
+        self._vectors.warm((rows, length) for length in self.ladder for rows in self._warm_rows(length))
 
     def _warm_rows(self, length: int) -> set[int]:
         return {1, half_batch_rows(length, self.token_budget), full_batch_rows(length, self.token_budget)}
@@ -259,25 +265,6 @@ class TextEncoder:
                 if start is not None:
                     pending.append(tokenize(start))
                 yield tokens
-
-    def _batch_specs(self) -> list[tf.TensorSpec]:
-        """The arguments of `_encode_batch`: any number of rows, of any length that the encoder takes."""
-        return [tf.TensorSpec([None, self._encoder.fixed_length], tf.int32)] * 3
-
-    def _graph(self) -> BatchFunction:
-        return tf.function(self._batch, input_signature=self._batch_specs(), autograph=False)
-
-    def _compile(self, shape: tuple[int, int]) -> BatchFunction:
-        compiled = tf.function(self._batch, jit_compile=True, autograph=False)
-        return compiled.get_concrete_function(*[tf.TensorSpec(shape, tf.int32)] * 3)
-
-    def _encode_batch(self, word_ids: tf.Tensor, mask: tf.Tensor, type_ids: tf.Tensor) -> tf.Tensor:
-        """The vectors in float32; the spec's dtype comes after XLA's have been compared with the graph's."""
-        outputs = self._encoder.outputs(word_ids, mask, type_ids)
-        vectors = pool(outputs, mask, self.resolved.pooling, self.resolved.spec.layers)
-        if self.resolved.normalize:
-            vectors = unit_length(vectors)
-        return tf.cast(vectors, tf.float32)
 
 
 def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:

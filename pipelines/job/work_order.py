@@ -67,7 +67,7 @@ def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> Uni
     from pipelines.encoder.text_encoder import TextEncoder
 
     enter(StartPhase.LOAD)
-    return TextEncoder.load_resolved(resolved, order.threads)
+    return TextEncoder.load_resolved(resolved, order.threads, order.runtime)
 
 
 def _resolved(order: "WorkOrder") -> ResolvedSpec:
@@ -86,9 +86,10 @@ def _resolved(order: "WorkOrder") -> ResolvedSpec:
 class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
-    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. on_bad_row: reject
-    or fail. replaced: the units whose shards are there already, and make way. most_deaths: so many workers die with a
-    unit in hand before it is set aside. load: gives a worker its encoder, and tells of the phases of that.
+    plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. runtime: one of
+    RUNTIMES. on_bad_row: reject or fail. replaced: the units whose shards are there already, and make way. most_deaths:
+    so many workers die with a unit in hand before it is set aside. load: gives a worker its encoder, and tells of the
+    phases of that.
     """
 
     encoder: EncoderSpec
@@ -99,6 +100,7 @@ class WorkOrder:
     storage: Storage
     on_bad_row: str
     threads: int | None
+    runtime: str = "tensorflow"
     replaced: frozenset[Unit] = frozenset()
     most_deaths: int = MOST_DEATHS
     load: Callable[["WorkOrder", Callable[[StartPhase], None]], UnitEncoder] = load_encoder
@@ -116,5 +118,6 @@ def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:
         storage=job.storage,
         on_bad_row=job.on_bad_row,
         threads=threads,
+        runtime=job.runtime,
         replaced=prepared.replaced,
     )

@@ -24,8 +24,8 @@ from pipelines.output.violation import AGAIN, Violation
 ROWS_OF_A_UNIT = 16
 
 # How far a vector may be from the one that its text gives now, as a share of its length: by computing it again, in
-# another batch or on another machine, in this precision …
-ALLOWED_BY_PRECISION = {"float32": 1e-4, "bfloat16": 1e-2, "float16": 2e-3}
+# another batch, runtime or machine, in this precision …
+ALLOWED_BY_PRECISION = {"float32": 1e-4, "bfloat16": 3e-2, "float16": 2e-3}
 # … and by what is lost where it is stored in this dtype, beyond half a step of an int8 number.
 ALLOWED_BY_DTYPE = {"float32": 0.0, "float16": 1e-3, "int8": 1e-6, "binary": 0.0}
 

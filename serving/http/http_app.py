@@ -226,7 +226,8 @@ class _Endpoints:
 
 
 def _described(model: ServedModel) -> dict[str, object]:
-    """An entry of the list of models: what decides its vectors, beside the weights that the fingerprint tells."""
+    """An entry of the list of models: what decides its vectors, beside the weights that the fingerprint tells, and what
+    computes them."""
     encoder = model.encoder
     return {
         "id": model.name,
@@ -240,6 +241,7 @@ def _described(model: ServedModel) -> dict[str, object]:
         "layers": sorted(encoder.resolved.spec.layers),
         "normalize": encoder.resolved.normalize,
         "precision": encoder.resolved.spec.precision,
+        "runtime": encoder.runtime,
     }
 
 

@@ -149,6 +149,7 @@ def _model() -> Schema:
             "layers": {"type": "array", "items": {"type": "integer"}},
             "normalize": {"type": "boolean"},
             "precision": STRING,
+            "runtime": STRING,
         }
     )
 

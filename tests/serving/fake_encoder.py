@@ -41,6 +41,7 @@ class FakeEncoder:
 
     ladder = length_ladder(MAX_TOKENS)
     token_budget = 64
+    runtime = "tensorflow"
     fingerprint = "f" * 64
     tokenize = FakeTokenizer()
     resolved = ResolvedSpec(EncoderSpec("fake"), "mean", True, MAX_TOKENS, Path("fake"), None, "f" * 64)

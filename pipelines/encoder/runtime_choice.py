@@ -1,0 +1,136 @@
+"""Which runtime an encoder gets: the one that is asked for, or the faster of those that give the right vectors."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.encoder.runtime import RUNTIMES, Runtime
+from pipelines.encoder.self_check import TEXTS, TOLERANCE, Batch, sample_batches, worst_distance
+from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
+from pipelines.encoder.tokenizer import Tokenizer
+from pipelines.encoder.vector_function import VectorFunction
+from pipelines.errors import ModelError, UsageError, first_line
+
+if TYPE_CHECKING:
+    from pipelines.encoder.openvino_runtime import OpenVinoRuntime
+
+log = logging.getLogger(__name__)
+
+# A trial of two runtimes: a batch of so many rows and tokens, so often, or until so much time has passed.
+TRIAL_ROWS, TRIAL_TOKENS = 8, 32
+TRIAL_ROUNDS = 5
+TRIAL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How batches are to be run. wanted: one of RUNTIMES; auto is for the CPU alone. threads: of the CPU, None for all.
+    gpu: whether TensorFlow has one."""
+
+    wanted: str = "tensorflow"
+    threads: int | None = None
+    gpu: bool = False
+
+    def __post_init__(self) -> None:
+        if self.wanted not in RUNTIMES:
+            raise UsageError(f"--runtime {self.wanted}: one of {', '.join(RUNTIMES)}")
+
+
+class _UnfitError(Exception):
+    """Why a runtime is not taken."""
+
+
+def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: Tokenizer) -> Runtime:
+    """The runtime for a function, and for the tokens that the tokenizer gives. The log says why.
+
+    Raises UsageError where OpenVINO is asked for and not there, ModelError where it does not give the right vectors.
+    """
+    if execution.wanted == "openvino":
+        try:
+            openvino = _load_openvino(function, execution.threads)
+            _check(openvino, function, tokenizer)
+        except ImportError as error:
+            raise UsageError(
+                f"--runtime openvino: {first_line(error)}; pip install encorpus[openvino], or use --runtime tensorflow"
+            ) from None
+        except _UnfitError as unfit:
+            folder = function.resolved.model_folder
+            raise ModelError(f"--runtime openvino: model {folder}: {unfit}; use --runtime tensorflow") from None
+        return openvino
+    tensorflow = TensorFlowRuntime(function)
+    return _faster(execution, tensorflow, function, tokenizer) if execution.wanted == "auto" else tensorflow
+
+
+def _faster(
+    execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, tokenizer: Tokenizer
+) -> Runtime:
+    if execution.gpu:
+        log.info("runtime tensorflow, as there is a GPU")
+        return tensorflow
+    try:
+        openvino = _load_openvino(function, execution.threads)
+        _check(openvino, function, tokenizer)
+    except ImportError as error:
+        log.info("runtime tensorflow, as OpenVINO is not installed: %s", first_line(error))
+        return tensorflow
+    except _UnfitError as unfit:
+        log.warning("runtime tensorflow: %s", unfit)
+        return tensorflow
+    batch = _trial_batch(function)
+    theirs, ours = _trial(openvino, tensorflow, batch)
+    taken, other = (openvino, tensorflow) if theirs <= ours else (tensorflow, openvino)
+    fast, slow = (f"{1e3 * seconds:.1f} ms" for seconds in sorted((theirs, ours)))
+    log.info("runtime %s: %s for %d tokens, and %s %s", taken.name, fast, batch[0].size, other.name, slow)
+    return taken
+
+
+def _load_openvino(function: VectorFunction, threads: int | None) -> "OpenVinoRuntime":
+    """Raises ImportError, and _UnfitError where OpenVINO cannot run this graph."""
+    from pipelines.encoder.openvino_runtime import OpenVinoRuntime
+
+    try:
+        return OpenVinoRuntime(function, threads)
+    except Exception as error:  # of many types, for an operation that it does not know
+        raise _UnfitError(f"OpenVINO cannot run this encoder: {first_line(error)}") from error
+
+
+def _check(openvino: "OpenVinoRuntime", function: VectorFunction, tokenizer: Tokenizer) -> None:
+    """Raises _UnfitError where its vectors are not TensorFlow's."""
+    reference = tf.function(function, input_signature=function.specs, autograph=False)
+    batches = sample_batches(tokenizer(list(TEXTS)), function.encoder.fixed_length)
+    try:
+        distance = worst_distance(openvino, reference, batches)
+    except RuntimeError as error:
+        raise _UnfitError(f"OpenVINO fails at a test text: {first_line(error)}") from error
+    tolerance = TOLERANCE[openvino.precision]
+    if distance > tolerance:
+        raise _UnfitError(
+            f"OpenVINO's vectors of test texts differ from TensorFlow's by {distance:.2g} of their length, and in "
+            f"{openvino.precision} at most {tolerance:g} may be"
+        )
+
+
+def _trial_batch(function: VectorFunction) -> Batch:
+    length = function.encoder.fixed_length or min(TRIAL_TOKENS, function.resolved.max_tokens)
+    ones = np.ones((TRIAL_ROWS, length), np.int32)
+    return ones, ones, np.zeros_like(ones)
+
+
+def _trial(first: Runtime, second: Runtime, batch: Batch) -> tuple[float, float]:
+    """Seconds that each takes for the batch, at its best, when they take turns."""
+    best = [np.inf, np.inf]
+    start = time.perf_counter()
+    for number in range(1 + TRIAL_ROUNDS):
+        for place, runtime in enumerate((first, second)):
+            begun = time.perf_counter()
+            # No shape is compiled for it.
+            runtime(*batch, full=False)
+            if number:  # the first time a shape takes longer
+                best[place] = min(best[place], time.perf_counter() - begun)
+        if number and time.perf_counter() - start > TRIAL_SECONDS:
+            break
+    return best[0], best[1]

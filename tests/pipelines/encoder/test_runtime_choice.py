@@ -1,0 +1,94 @@
+"""A runtime is taken when it is asked for and right, or when it is right and the faster one; else the user is told."""
+
+import logging
+import sys
+
+import numpy as np
+import pytest
+
+from pipelines.encoder import runtime_choice
+from pipelines.encoder.openvino_runtime import OpenVinoRuntime
+from pipelines.encoder.runtime_choice import Execution, choose_runtime
+from pipelines.encoder.saved_model import load_encoder
+from pipelines.encoder.spec import EncoderSpec, resolve_spec
+from pipelines.encoder.tokenizer import Tokenizer
+from pipelines.encoder.vector_function import VectorFunction
+from pipelines.errors import ModelError, UsageError
+
+
+@pytest.fixture(scope="module")
+def parts(tiny_model):
+    encoder = load_encoder(tiny_model)
+    resolved = resolve_spec(EncoderSpec(str(tiny_model), pooling="mean", normalize=True))
+    return VectorFunction(encoder, resolved), Tokenizer.of(resolved, encoder.module)
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """OpenVINO whose vectors are a little off."""
+    run = OpenVinoRuntime.__call__
+    monkeypatch.setattr(OpenVinoRuntime, "__call__", lambda *given, **how: run(*given, **how) + np.float32(1e-3))
+
+
+@pytest.fixture
+def missing(monkeypatch):
+    """No OpenVINO in this environment."""
+    monkeypatch.setitem(sys.modules, "pipelines.encoder.openvino_runtime", None)
+
+
+def chosen(parts, wanted, **options):
+    return choose_runtime(Execution(wanted, threads=1, **options), *parts).name
+
+
+@pytest.mark.parametrize("wanted", ["tensorflow", "openvino"])
+def test_what_is_asked_for_is_taken(parts, wanted):
+    assert chosen(parts, wanted) == wanted
+
+
+@pytest.mark.parametrize(("seconds", "faster"), [((1.0, 2.0), "openvino"), ((2.0, 1.0), "tensorflow")])
+def test_auto_takes_the_faster_one(parts, monkeypatch, caplog, seconds, faster):
+    monkeypatch.setattr(runtime_choice, "_trial", lambda *runtimes_and_batch: seconds)
+    with caplog.at_level(logging.INFO):
+        assert chosen(parts, "auto") == faster
+    assert f"runtime {faster}: 1000.0 ms" in caplog.text
+
+
+def test_auto_tries_both(parts):
+    assert chosen(parts, "auto") in ("tensorflow", "openvino")
+
+
+def test_auto_takes_tensorflow_where_there_is_a_gpu(parts):
+    assert chosen(parts, "auto", gpu=True) == "tensorflow"
+
+
+def test_auto_takes_tensorflow_where_openvino_is_not_installed(parts, missing):
+    assert chosen(parts, "auto") == "tensorflow"
+
+
+def test_auto_takes_tensorflow_where_openvinos_vectors_are_others_and_says_so(parts, broken, caplog):
+    assert chosen(parts, "auto") == "tensorflow"
+    assert "vectors of test texts differ" in caplog.text
+
+
+def test_openvino_that_is_not_installed_is_named_with_what_to_install(parts, missing):
+    with pytest.raises(UsageError, match=r"pip install encorpus\[openvino\]"):
+        chosen(parts, "openvino")
+
+
+def test_openvino_whose_vectors_are_others_is_refused(parts, broken):
+    with pytest.raises(ModelError, match=r"vectors of test texts differ .* by 0\.0\d+ .*use --runtime tensorflow"):
+        chosen(parts, "openvino")
+
+
+def test_an_encoder_that_openvino_cannot_run_is_refused(parts, monkeypatch):
+    def fail(*given):
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(OpenVinoRuntime, "__init__", fail)
+    with pytest.raises(ModelError, match="OpenVINO cannot run this encoder: no such operation"):
+        chosen(parts, "openvino")
+
+
+def test_another_runtime_is_no_option():
+    with pytest.raises(UsageError, match="--runtime onnx: one of auto, tensorflow, openvino"):
+        Execution("onnx")
