@@ -7,7 +7,7 @@ https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU 
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pipelines.errors import UsageError
 from pipelines.job.spans import DRIVER, MAIN_LANE, Span
@@ -55,10 +55,19 @@ class TraceFile:
         if self.error is not None:
             return
         try:
-            os.pwrite(self._descriptor, data + END, self._size)
-            self._size += len(data)
+            if os.pwrite(self._descriptor, data + END, self._size) == len(data + END):
+                self._size += len(data)
+                return
+            self.error = "there is no room for all of it"
         except OSError as error:
             self.error = error.strerror or str(error)
+        self._end_where_it_was()
+
+    def _end_where_it_was(self) -> None:
+        """A part of what was to come may stand where the end did, for which there was room before."""
+        with suppress(OSError):
+            os.pwrite(self._descriptor, END, self._size)
+            os.ftruncate(self._descriptor, self._size + len(END))
 
 
 @contextmanager
@@ -70,8 +79,10 @@ def trace_file(file: str, started: float) -> Iterator[TraceFile]:
     path = local_path(file)
     if path is None:
         raise UsageError(f"--profile {file}: name a file on this machine's disk")
-    if path.is_dir():
-        raise UsageError(f"--profile {file}: a folder is there; name a file")
+    # What a link leads to is replaced, and not the link.
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--profile {file}: a folder or device is there; name a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -81,8 +92,8 @@ def trace_file(file: str, started: float) -> Iterator[TraceFile]:
     try:
         yield trace
     finally:
-        os.close(descriptor)
         try:
+            os.close(descriptor)
             temporary.replace(path)
         except OSError as error:
             trace.error = error.strerror or str(error)

@@ -85,9 +85,10 @@ class EmbedWorker:
             self._broken = Record(_node(), Outcome.STUCK, told)
             if not _restarted():
                 raise  # and a worker takes its place on another node
+        except UsageError as error:  # of the job, and so of every node
+            self._broken = Record("", Outcome.REFUSED, str(error))
         except Exception as error:
-            outcome = Outcome.REFUSED if isinstance(error, UsageError) else Outcome.FATAL
-            self._broken = Record("", outcome, f"node {socket.gethostname()}: {_told(error)}")
+            self._broken = Record("", Outcome.FATAL, f"node {socket.gethostname()}: {_told(error)}")
 
     def do(
         self, task: Task, call: str | None = None, over: Callable[[], bool] = lambda: False, idle: float = 0.0
@@ -218,9 +219,15 @@ class EmbedWorker:
             started=spent.started,
             seconds=spent.seconds,
             phases=spent.phases,
-            loading=self._loading.pop() if self._loading else None,
+            loading=self._loading_once(),
             retries=self._order.storage.retries.take(),
         )
+
+    def _loading_once(self) -> Spent | None:
+        try:
+            return self._loading.pop()
+        except IndexError:  # another thread's record has it
+            return None
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[Begun]:

@@ -99,7 +99,8 @@ def test_no_span_is_kept_in_memory(tmp_path):
 @pytest.mark.parametrize(
     ("file", "why"),
     [
-        ("", "a folder is there; name a file"),
+        ("", "a folder or device is there; name a file"),
+        ("/dev/null", "a folder or device is there; name a file"),
         ("missing/trace.json", "cannot be written: No such file or directory"),
         ("s3://bucket/trace.json", "name a file on this machine's disk"),
     ],
@@ -123,3 +124,21 @@ def test_a_disk_that_fills_up_ends_the_trace_and_not_the_run(tmp_path, monkeypat
         trace(span())
     assert trace.error == "No space left on device"
     assert len(events_of(tmp_path / "trace.json")) == 1
+
+
+def test_a_disk_with_room_for_a_part_of_a_span_leaves_json(tmp_path, monkeypatch):
+    with trace_file(str(tmp_path / "trace.json"), STARTED) as trace:
+        trace(span())
+        whole = os.pwrite
+        monkeypatch.setattr(os, "pwrite", lambda file, data, at: whole(file, data[:20], at))
+        trace(span())
+    assert trace.error
+    assert len(events_of(tmp_path / "trace.json")) == 1
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "trace.json")
+    with trace_file(str(tmp_path / "link"), STARTED):
+        pass
+    assert (tmp_path / "link").is_symlink()
+    assert json.loads((tmp_path / "trace.json").read_text())
