@@ -13,6 +13,7 @@ all-MiniLM-L6-v2, texts are cut at 128 tokens, batches are of 32. How it is aske
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -76,7 +77,12 @@ def infinity(precision: str) -> Encode:
     loop = asyncio.new_event_loop()
     engine = AsyncEmbeddingEngine.from_args(
         EngineArgs(
-            model_name_or_path=WEIGHTS, engine="torch", device="cpu", dtype=precision, batch_size=BATCH, compile=False
+            model_name_or_path=str(_cut_at_max_tokens()),
+            engine="torch",
+            device="cpu",
+            dtype=precision,
+            batch_size=BATCH,
+            compile=False,
         )
     )
     loop.run_until_complete(engine.astart())
@@ -89,7 +95,7 @@ def infinity(precision: str) -> Encode:
 
 
 def ray(precision: str) -> Encode:
-    """The rate of its steady state is asked of it by running it over many rows: its start is in every run."""
+    """Its actors are started anew each time that it is asked."""
     import ray
 
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
@@ -128,6 +134,18 @@ def _sentence_transformers(folder: str, **options: Any) -> Encode:
         return model.encode(list(texts), batch_size=BATCH, show_progress_bar=False)
 
     return encode
+
+
+def _cut_at_max_tokens() -> Path:
+    """The weights for those who cut texts where the model's folder says."""
+    folder = FOLDER / f"minilm-{MAX_TOKENS}"
+    if not folder.is_dir():
+        made = folder.with_suffix(f".{os.getpid()}")
+        shutil.copytree(WEIGHTS, made)
+        config = json.loads((made / "sentence_bert_config.json").read_text())
+        (made / "sentence_bert_config.json").write_text(json.dumps({**config, "max_seq_length": MAX_TOKENS}))
+        made.rename(folder)
+    return folder
 
 
 def _exported(backend: str) -> Path:
