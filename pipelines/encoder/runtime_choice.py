@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,14 +75,14 @@ def _faster(
     try:
         openvino = _load_openvino(function, execution.threads)
         _check(openvino, function, tokenizer)
+        batch = _trial_batch(function)
+        theirs, ours = _trial(_guarded(openvino), tensorflow, batch)
     except ImportError as error:
         log.info("runtime tensorflow, as OpenVINO is not installed: %s", first_line(error))
         return tensorflow
     except _UnfitError as unfit:
         log.warning("runtime tensorflow: %s", unfit)
         return tensorflow
-    batch = _trial_batch(function)
-    theirs, ours = _trial(openvino, tensorflow, batch)
     taken, other = (openvino, tensorflow) if theirs <= ours else (tensorflow, openvino)
     fast, slow = (f"{1e3 * seconds:.1f} ms" for seconds in sorted((theirs, ours)))
     log.info("runtime %s: %s for %d tokens, and %s %s", taken.name, fast, batch[0].size, other.name, slow)
@@ -98,14 +99,23 @@ def _load_openvino(function: VectorFunction, threads: int | None) -> "OpenVinoRu
         raise _UnfitError(f"OpenVINO cannot run this encoder: {first_line(error)}") from error
 
 
+def _guarded(openvino: "OpenVinoRuntime") -> Callable[..., np.ndarray]:
+    """The runtime, with _UnfitError for whatever it raises. What TensorFlow raises beside it is not its fault."""
+
+    def run(*batch: np.ndarray, full: bool) -> np.ndarray:
+        try:
+            return openvino(*batch, full=full)
+        except Exception as error:  # RuntimeError, TypeError, and what else its dispatcher has
+            raise _UnfitError(f"OpenVINO fails at a test batch of {batch[0].shape}: {first_line(error)}") from error
+
+    return run
+
+
 def _check(openvino: "OpenVinoRuntime", function: VectorFunction, tokenizer: Tokenizer) -> None:
     """Raises _UnfitError where its vectors are not TensorFlow's."""
     reference = tf.function(function, input_signature=function.specs, autograph=False)
     batches = sample_batches(tokenizer(list(TEXTS)), function.encoder.fixed_length)
-    try:
-        distance = worst_distance(openvino, reference, batches)
-    except RuntimeError as error:
-        raise _UnfitError(f"OpenVINO fails at a test text: {first_line(error)}") from error
+    distance = worst_distance(_guarded(openvino), reference, batches)
     tolerance = TOLERANCE[openvino.precision]
     if distance > tolerance:
         raise _UnfitError(
@@ -120,7 +130,7 @@ def _trial_batch(function: VectorFunction) -> Batch:
     return ones, ones, np.zeros_like(ones)
 
 
-def _trial(first: Runtime, second: Runtime, batch: Batch) -> tuple[float, float]:
+def _trial(first: Callable[..., np.ndarray], second: Callable[..., np.ndarray], batch: Batch) -> tuple[float, float]:
     """Seconds that each takes for the batch, at its best, when they take turns."""
     best = [np.inf, np.inf]
     start = time.perf_counter()

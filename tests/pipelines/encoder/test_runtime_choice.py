@@ -1,5 +1,6 @@
 """A runtime is taken when it is asked for and right, or when it is right and the faster one; else the user is told."""
 
+import itertools
 import logging
 import sys
 
@@ -11,6 +12,7 @@ from pipelines.encoder.openvino_runtime import OpenVinoRuntime
 from pipelines.encoder.runtime_choice import Execution, choose_runtime
 from pipelines.encoder.saved_model import load_encoder
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
+from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
 from pipelines.errors import ModelError, UsageError
@@ -34,6 +36,18 @@ def broken(monkeypatch):
 def missing(monkeypatch):
     """No OpenVINO in this environment."""
     monkeypatch.setitem(sys.modules, "pipelines.encoder.openvino_runtime", None)
+
+
+def fail_at(monkeypatch, kind, number, error):
+    """The runtime's call of this number, from 1, raises."""
+    run, calls = kind.__call__, itertools.count(1)
+
+    def call(*given, **how):
+        if (now := next(calls)) == number:
+            raise error(f"call {now}")
+        return run(*given, **how)
+
+    monkeypatch.setattr(kind, "__call__", call)
 
 
 def chosen(parts, wanted, **options):
@@ -68,6 +82,20 @@ def test_auto_takes_tensorflow_where_openvino_is_not_installed(parts, missing):
 def test_auto_takes_tensorflow_where_openvinos_vectors_are_others_and_says_so(parts, broken, caplog):
     assert chosen(parts, "auto") == "tensorflow"
     assert "vectors of test texts differ" in caplog.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError, TypeError])
+@pytest.mark.parametrize("call", [1, 4])  # the first of the check, and the trial's
+def test_auto_takes_tensorflow_where_openvino_fails_at_a_batch(parts, monkeypatch, caplog, error, call):
+    fail_at(monkeypatch, OpenVinoRuntime, call, error)
+    assert chosen(parts, "auto") == "tensorflow"
+    assert "OpenVINO fails at a test batch" in caplog.text
+
+
+def test_what_fails_in_tensorflow_is_not_put_down_to_openvino(parts, monkeypatch):
+    fail_at(monkeypatch, TensorFlowRuntime, 1, RuntimeError)
+    with pytest.raises(RuntimeError, match="call 1"):
+        chosen(parts, "auto")
 
 
 def test_openvino_that_is_not_installed_is_named_with_what_to_install(parts, missing):
