@@ -6,7 +6,8 @@ EncorpusError          the work failed; the message is one line that says what t
 ├── NodeUnfitError     this machine cannot have what its work needs; another may
 ├── InputChangedError  a corpus file is not the one that was planned
 └── UsageError         the request itself cannot be right: an option, a path, a column (exit status 2)
-    └── ModelError     the handle names no usable text encoder
+    ├── ModelError     the handle names no usable text encoder
+    └── RuntimeUnfitError  the runtime that is asked for cannot be had on this machine; another machine may have it
 
 The command line prints the message of any of these and exits with `exit_status`; it never shows a stack
 trace for one. Any other exception is a defect of encorpus.
@@ -59,3 +60,7 @@ class UsageError(EncorpusError):
 
 class ModelError(UsageError):
     """A model handle cannot be resolved, or what it names is not a text encoder."""
+
+
+class RuntimeUnfitError(UsageError):
+    """The runtime that is asked for is not installed on this machine, or does not give the right vectors there."""

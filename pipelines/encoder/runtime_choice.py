@@ -14,7 +14,7 @@ from pipelines.encoder.self_check import TEXTS, TOLERANCE, Batch, sample_batches
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
-from pipelines.errors import ModelError, UsageError, first_line
+from pipelines.errors import RuntimeUnfitError, UsageError, first_line
 
 if TYPE_CHECKING:
     from pipelines.encoder.openvino_runtime import OpenVinoRuntime
@@ -48,19 +48,19 @@ class _UnfitError(Exception):
 def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: Tokenizer) -> Runtime:
     """The runtime for a function, and for the tokens that the tokenizer gives. The log says why.
 
-    Raises UsageError where OpenVINO is asked for and not there, ModelError where it does not give the right vectors.
+    Raises RuntimeUnfitError where OpenVINO is asked for and is not there, or does not give the right vectors.
     """
     if execution.wanted == "openvino":
         try:
             openvino = _load_openvino(function, execution.threads)
             _check(openvino, function, tokenizer)
         except ImportError as error:
-            raise UsageError(
+            raise RuntimeUnfitError(
                 f"--runtime openvino: {first_line(error)}; pip install encorpus[openvino], or use --runtime tensorflow"
             ) from None
         except _UnfitError as unfit:
             folder = function.resolved.model_folder
-            raise ModelError(f"--runtime openvino: model {folder}: {unfit}; use --runtime tensorflow") from None
+            raise RuntimeUnfitError(f"--runtime openvino: model {folder}: {unfit}; use --runtime tensorflow") from None
         return openvino
     tensorflow = TensorFlowRuntime(function)
     return _faster(execution, tensorflow, function, tokenizer) if execution.wanted == "auto" else tensorflow

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.corpus.plan import Columns, Unit
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.tokens import Tokens
-from pipelines.errors import ModelError, NodeUnfitError
+from pipelines.errors import ModelError, NodeUnfitError, RuntimeUnfitError
 from pipelines.job.ledger import MOST_DEATHS
 from pipelines.job.phases import StartPhase
 from pipelines.storage import Storage
@@ -51,7 +51,7 @@ def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> Uni
     """Loads the models on this node, and makes sure that they are the ones the job was planned with.
 
     enter: told of each phase that begins. Raises NodeUnfitError where the node cannot have them, or has others: the
-    job's plan was made with them at hand.
+    job's plan was made with them at hand. So it does where the node has not the runtime.
     """
     enter(StartPhase.MODEL)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -67,7 +67,10 @@ def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> Uni
     from pipelines.encoder.text_encoder import TextEncoder
 
     enter(StartPhase.LOAD)
-    return TextEncoder.load_resolved(resolved, order.threads, order.runtime)
+    try:
+        return TextEncoder.load_resolved(resolved, order.threads, order.runtime)
+    except RuntimeUnfitError as error:
+        raise NodeUnfitError(str(error)) from error
 
 
 def _resolved(order: "WorkOrder") -> ResolvedSpec:

@@ -15,7 +15,7 @@ from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
-from pipelines.errors import ModelError, UsageError
+from pipelines.errors import RuntimeUnfitError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +99,14 @@ def test_what_fails_in_tensorflow_is_not_put_down_to_openvino(parts, monkeypatch
 
 
 def test_openvino_that_is_not_installed_is_named_with_what_to_install(parts, missing):
-    with pytest.raises(UsageError, match=r"pip install encorpus\[openvino\]"):
+    with pytest.raises(RuntimeUnfitError, match=r"pip install encorpus\[openvino\]"):
         chosen(parts, "openvino")
 
 
 def test_openvino_whose_vectors_are_others_is_refused(parts, broken):
-    with pytest.raises(ModelError, match=r"vectors of test texts differ .* by 0\.0\d+ .*use --runtime tensorflow"):
+    with pytest.raises(
+        RuntimeUnfitError, match=r"texts differ .* by 0\.0\d+ .*use --runtime tensorflow"
+    ):
         chosen(parts, "openvino")
 
 
@@ -113,7 +115,7 @@ def test_an_encoder_that_openvino_cannot_run_is_refused(parts, monkeypatch):
         raise RuntimeError("no such operation")
 
     monkeypatch.setattr(OpenVinoRuntime, "__init__", fail)
-    with pytest.raises(ModelError, match="OpenVINO cannot run this encoder: no such operation"):
+    with pytest.raises(RuntimeUnfitError, match="OpenVINO cannot run this encoder: no such operation"):
         chosen(parts, "openvino")
 
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.errors import ModelError, NodeUnfitError, StorageError
+from pipelines.encoder.text_encoder import TextEncoder
+from pipelines.errors import ModelError, NodeUnfitError, RuntimeUnfitError, StorageError, UsageError
 from pipelines.job import work_order
 from pipelines.job import worker as worker_module
 from pipelines.job.job import Job
@@ -48,12 +49,12 @@ def told_by_an_unfit_node(order, error: type[Exception]) -> str:
     return record.message
 
 
-def end_of_the_job(order) -> str:
+def end_of_the_job(order, outcome: Outcome = Outcome.FATAL) -> str:
     """What the ledger is told by a worker with whose first task the job ends."""
     ledger = UnitLedger()
     EmbedWorker(order, ledger).do(Task(0, (0,)))
     (record,) = ledger.take()
-    assert record.outcome is Outcome.FATAL
+    assert record.outcome is outcome
     return record.message
 
 
@@ -119,6 +120,24 @@ def test_a_node_that_cannot_have_the_model_is_unfit(order, tmp_path):
 def test_a_node_with_another_model_is_unfit(order):
     order = replace(order, load=load_encoder, fingerprint="0" * 64)
     assert "differs from the driver's; copy it again" in told_by_an_unfit_node(order, NodeUnfitError)
+
+
+def raising(error):
+    def fail(*given):
+        raise error
+
+    return fail
+
+
+def test_a_node_without_the_runtime_is_unfit(order, monkeypatch):
+    error = RuntimeUnfitError("--runtime openvino: No module named 'openvino'")
+    monkeypatch.setattr(TextEncoder, "load_resolved", raising(error))
+    assert "No module named" in told_by_an_unfit_node(replace(order, load=load_encoder), NodeUnfitError)
+
+
+def test_a_request_that_cannot_be_right_on_any_node_ends_the_job(order, monkeypatch):
+    monkeypatch.setattr(TextEncoder, "load_resolved", raising(UsageError("--layers 9: the model has 2")))
+    assert "--layers 9" in end_of_the_job(replace(order, load=load_encoder), Outcome.REFUSED)
 
 
 def test_a_plan_that_is_another_one_ends_the_job(order):
