@@ -18,11 +18,15 @@ from pipelines.encoder.vector_function import VectorFunction
 from pipelines.errors import RuntimeUnfitError, UsageError
 
 
+def parts_of(model, precision="float32"):
+    encoder = load_encoder(model)
+    resolved = resolve_spec(EncoderSpec(str(model), pooling="mean", normalize=True, precision=precision))
+    return VectorFunction(encoder, resolved), Tokenizer.of(resolved, encoder.module)
+
+
 @pytest.fixture(scope="module")
 def parts(tiny_model):
-    encoder = load_encoder(tiny_model)
-    resolved = resolve_spec(EncoderSpec(str(tiny_model), pooling="mean", normalize=True))
-    return VectorFunction(encoder, resolved), Tokenizer.of(resolved, encoder.module)
+    return parts_of(tiny_model)
 
 
 @pytest.fixture
@@ -71,6 +75,16 @@ def test_auto_tries_both(parts):
     assert chosen(parts, "auto") in ("tensorflow", "openvino")
 
 
+def no_trial(*runtimes_and_batch):
+    raise AssertionError("a trial")
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_in_reduced_precision_auto_takes_openvino_without_a_trial(tiny_model, monkeypatch, precision):
+    monkeypatch.setattr(runtime_choice, "_trial", no_trial)
+    assert chosen(parts_of(tiny_model, precision), "auto") == "openvino"
+
+
 def test_auto_takes_tensorflow_where_there_is_a_gpu(parts):
     assert chosen(parts, "auto", gpu=True) == "tensorflow"
 
@@ -104,9 +118,7 @@ def test_openvino_that_is_not_installed_is_named_with_what_to_install(parts, mis
 
 
 def test_openvino_whose_vectors_are_others_is_refused(parts, broken):
-    with pytest.raises(
-        RuntimeUnfitError, match=r"texts differ .* by 0\.0\d+ .*use --runtime tensorflow"
-    ):
+    with pytest.raises(RuntimeUnfitError, match=r"texts differ .* by 0\.0\d+ .*use --runtime tensorflow"):
         chosen(parts, "openvino")
 
 
