@@ -4,7 +4,7 @@ reduced precision OpenVINO, so that all workers and replicas have the same."""
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,15 +31,24 @@ TRIAL_SECONDS = 1.0
 @dataclass(frozen=True)
 class Execution:
     """How batches are to be run. wanted: one of RUNTIMES; auto is for the CPU alone. threads: of the CPU, None for all.
-    gpu: whether TensorFlow has one."""
+    gpu: whether TensorFlow has one. settled: whether auto takes OpenVINO wherever it is right, be there a faster one
+    or not."""
 
     wanted: str = "tensorflow"
     threads: int | None = None
     gpu: bool = False
+    settled: bool = False
 
     def __post_init__(self) -> None:
         if self.wanted not in RUNTIMES:
             raise UsageError(f"--runtime {self.wanted}: one of {', '.join(RUNTIMES)}")
+
+    def going_on_with(self, runtime: str) -> "Execution":
+        """For a further output of an encoder that runs by this one, in a process that answers people: TensorFlow if
+        OpenVINO should give that output wrong, whatever was asked for."""
+        if runtime == "tensorflow":
+            return replace(self, wanted="tensorflow")
+        return replace(self, wanted="auto", settled=True)
 
 
 class _UnfitError(Exception):
@@ -70,12 +79,15 @@ def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: To
 def _faster(
     execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, tokenizer: Tokenizer
 ) -> Runtime:
-    if execution.gpu:
+    if execution.gpu and not execution.settled:
         log.info("runtime tensorflow, as there is a GPU")
         return tensorflow
     try:
         openvino = _load_openvino(function, execution.threads)
         _check(openvino, function, tokenizer)
+        if execution.settled:
+            log.info("runtime openvino, as for another output of this encoder")
+            return openvino
         if function.precision != "float32":
             # By the noise of their trials workers would take different ones, whose vectors are further apart here.
             log.info("runtime openvino, in %s without a trial", function.precision)

@@ -130,7 +130,8 @@ class TextEncoder:
             max_tokens=resolved.max_tokens,
             precision=resolved.spec.precision,
         )
-        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, self._execution)
+        execution = self._execution.going_on_with(self.runtime)
+        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, execution)
 
     @property
     def dimension(self) -> int:

@@ -13,6 +13,7 @@ from pipelines.encoder.runtime_choice import Execution, choose_runtime
 from pipelines.encoder.saved_model import load_encoder
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
+from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
 from pipelines.errors import RuntimeUnfitError, UsageError
@@ -27,6 +28,13 @@ def parts_of(model, precision="float32"):
 @pytest.fixture(scope="module")
 def parts(tiny_model):
     return parts_of(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def encoders(tiny_model):
+    """An encoder by each runtime."""
+    spec = EncoderSpec(str(tiny_model), pooling="mean")
+    return {name: TextEncoder.load(spec, threads=1, runtime=name) for name in ("tensorflow", "openvino")}
 
 
 @pytest.fixture
@@ -83,6 +91,17 @@ def no_trial(*runtimes_and_batch):
 def test_in_reduced_precision_auto_takes_openvino_without_a_trial(tiny_model, monkeypatch, precision):
     monkeypatch.setattr(runtime_choice, "_trial", no_trial)
     assert chosen(parts_of(tiny_model, precision), "auto") == "openvino"
+
+
+@pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
+def test_a_further_output_goes_on_with_the_runtime_without_a_trial(encoders, monkeypatch, runtime):
+    monkeypatch.setattr(runtime_choice, "_trial", no_trial)
+    assert encoders[runtime].giving("pooled").runtime == runtime
+
+
+def test_a_further_output_that_openvino_gives_wrong_is_tensorflows_and_it_says_so(encoders, broken, caplog):
+    assert encoders["openvino"].giving("pooled").runtime == "tensorflow"
+    assert "vectors of test texts differ" in caplog.text
 
 
 def test_auto_takes_tensorflow_where_there_is_a_gpu(parts):
