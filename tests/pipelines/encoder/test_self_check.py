@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines.encoder.self_check import worst_distance
+from pipelines.encoder.self_check import TOLERANCE, worst_distance
+from pipelines.output.check_sample import ALLOWED_BY_PRECISION
 
 MASK = np.array([[1, 1, 0], [1, 0, 0]], np.int32)
 BATCHES = [(MASK, MASK, MASK)]
@@ -31,3 +32,8 @@ def test_of_token_vectors_those_of_padding_do_not_count():
     off = due + (1 - MASK[..., None])
     assert distance(off, due) == 0
     assert distance(off + MASK[..., None] * [0, 0, 0, 1.0], due) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_what_is_near_enough_for_it_is_so_for_verify(precision):
+    assert TOLERANCE[precision] <= ALLOWED_BY_PRECISION[precision]
