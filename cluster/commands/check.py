@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_per_token)}",
         "default spec": f"pooling {resolved.pooling}, normalize {str(resolved.normalize).lower()}, "
         f"max tokens {resolved.max_tokens}",
-        "runtime here": encoder.runtime,
+        "runtime here": f"{encoder.runtime}: {encoder.runtime_reason}",
         "fingerprint": resolved.fingerprint,
     }
     console.print(f"{resolved.model_folder}: a text encoder")

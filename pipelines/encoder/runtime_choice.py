@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipelines.encoder.openvino_runtime import OpenVinoRuntime
 
 log = logging.getLogger(__name__)
+
+AS_ASKED = "as asked for"
 
 # A trial of two runtimes: a batch of so many rows and tokens, so often, or until so much time has passed.
 TRIAL_ROWS, TRIAL_TOKENS = 8, 32
@@ -51,12 +53,19 @@ class Execution:
         return replace(self, wanted="auto", settled=True)
 
 
+class Chosen(NamedTuple):
+    """reason: why it is this runtime, for people."""
+
+    runtime: Runtime
+    reason: str
+
+
 class _UnfitError(Exception):
     """Why a runtime is not taken."""
 
 
-def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: Tokenizer) -> Runtime:
-    """The runtime for a function, and for the tokens that the tokenizer gives. The log says why.
+def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: Tokenizer) -> Chosen:
+    """The runtime for a function, and for the tokens that the tokenizer gives. Warns where OpenVINO is there and unfit.
 
     Raises RuntimeUnfitError where OpenVINO is asked for and is not there, or does not give the right vectors.
     """
@@ -71,39 +80,36 @@ def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: To
         except _UnfitError as unfit:
             folder = function.resolved.model_folder
             raise RuntimeUnfitError(f"--runtime openvino: model {folder}: {unfit}; use --runtime tensorflow") from None
-        return openvino
+        return Chosen(openvino, AS_ASKED)
     tensorflow = TensorFlowRuntime(function)
-    return _faster(execution, tensorflow, function, tokenizer) if execution.wanted == "auto" else tensorflow
+    if execution.wanted == "tensorflow":
+        return Chosen(tensorflow, AS_ASKED)
+    return _faster(execution, tensorflow, function, tokenizer)
 
 
 def _faster(
     execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, tokenizer: Tokenizer
-) -> Runtime:
+) -> Chosen:
     if execution.gpu and not execution.settled:
-        log.info("runtime tensorflow, as there is a GPU")
-        return tensorflow
+        return Chosen(tensorflow, "there is a GPU")
     try:
         openvino = _load_openvino(function, execution.threads)
         _check(openvino, function, tokenizer)
         if execution.settled:
-            log.info("runtime openvino, as for another output of this encoder")
-            return openvino
+            return Chosen(openvino, "as for another output of this encoder")
         if function.precision != "float32":
             # By the noise of their trials workers would take different ones, whose vectors are further apart here.
-            log.info("runtime openvino, in %s without a trial", function.precision)
-            return openvino
+            return Chosen(openvino, f"in {function.precision} without a trial")
         batch = _trial_batch(function)
         theirs, ours = _trial(_guarded(openvino), tensorflow, batch)
     except ImportError as error:
-        log.info("runtime tensorflow, as OpenVINO is not installed: %s", first_line(error))
-        return tensorflow
+        return Chosen(tensorflow, f"OpenVINO is not installed: {first_line(error)}")
     except _UnfitError as unfit:
         log.warning("runtime tensorflow: %s", unfit)
-        return tensorflow
+        return Chosen(tensorflow, str(unfit))
     taken, other = (openvino, tensorflow) if theirs <= ours else (tensorflow, openvino)
     fast, slow = (f"{1e3 * seconds:.1f} ms" for seconds in sorted((theirs, ours)))
-    log.info("runtime %s: %s for %d tokens, and %s %s", taken.name, fast, batch[0].size, other.name, slow)
-    return taken
+    return Chosen(taken, f"{fast} for {batch[0].size} tokens, and {other.name} {slow}")
 
 
 def _load_openvino(function: VectorFunction, threads: int | None) -> "OpenVinoRuntime":

@@ -68,7 +68,7 @@ class TextEncoder:
 
     ladder: the lengths that batches are padded to, rising. token_budget: positions of a batch, padding included.
     flop_of_row: what a row of a length costs, 0 where the model's graph does not tell. runtime: the name of what runs
-    the batches.
+    the batches; runtime_reason: why it is that one, for people.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class TextEncoder:
         function = VectorFunction(encoder, resolved)
         fixed, longest = encoder.fixed_length, resolved.max_tokens
         self.flop_of_row = flop_by_length(function, fixed, longest)
-        self._vectors = choose_runtime(execution, function, tokenizer)
+        self._vectors, self.runtime_reason = choose_runtime(execution, function, tokenizer)
         self.runtime = self._vectors.name
         self.token_budget = GPU_TOKEN_BUDGET if execution.gpu and self.runtime == "tensorflow" else CPU_TOKEN_BUDGET
         lengths = length_ladder if self._vectors.closed_shapes else every_length

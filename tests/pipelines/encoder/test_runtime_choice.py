@@ -1,7 +1,7 @@
 """A runtime is taken when it is asked for and right, or when it is right and the faster one; else the user is told."""
 
 import itertools
-import logging
+import re
 import sys
 
 import numpy as np
@@ -62,8 +62,12 @@ def fail_at(monkeypatch, kind, number, error):
     monkeypatch.setattr(kind, "__call__", call)
 
 
+def choice(parts, wanted, **options):
+    return choose_runtime(Execution(wanted, threads=1, **options), *parts)
+
+
 def chosen(parts, wanted, **options):
-    return choose_runtime(Execution(wanted, threads=1, **options), *parts).name
+    return choice(parts, wanted, **options).runtime.name
 
 
 @pytest.mark.parametrize("wanted", ["tensorflow", "openvino"])
@@ -72,11 +76,11 @@ def test_what_is_asked_for_is_taken(parts, wanted):
 
 
 @pytest.mark.parametrize(("seconds", "faster"), [((1.0, 2.0), "openvino"), ((2.0, 1.0), "tensorflow")])
-def test_auto_takes_the_faster_one(parts, monkeypatch, caplog, seconds, faster):
+def test_auto_takes_the_faster_one(parts, monkeypatch, seconds, faster):
     monkeypatch.setattr(runtime_choice, "_trial", lambda *runtimes_and_batch: seconds)
-    with caplog.at_level(logging.INFO):
-        assert chosen(parts, "auto") == faster
-    assert f"runtime {faster}: 1000.0 ms" in caplog.text
+    taken = choice(parts, "auto")
+    assert taken.runtime.name == faster
+    assert re.match(r"1000\.0 ms for \d+ tokens, and \w+ 2000\.0 ms", taken.reason)
 
 
 def test_auto_tries_both(parts):
@@ -105,11 +109,13 @@ def test_a_further_output_that_openvino_gives_wrong_is_tensorflows_and_it_says_s
 
 
 def test_auto_takes_tensorflow_where_there_is_a_gpu(parts):
-    assert chosen(parts, "auto", gpu=True) == "tensorflow"
+    taken = choice(parts, "auto", gpu=True)
+    assert (taken.runtime.name, taken.reason) == ("tensorflow", "there is a GPU")
 
 
 def test_auto_takes_tensorflow_where_openvino_is_not_installed(parts, missing):
-    assert chosen(parts, "auto") == "tensorflow"
+    taken = choice(parts, "auto")
+    assert (taken.runtime.name, "not installed" in taken.reason) == ("tensorflow", True)
 
 
 def test_auto_takes_tensorflow_where_openvinos_vectors_are_others_and_says_so(parts, broken, caplog):
