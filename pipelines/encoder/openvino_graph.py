@@ -63,9 +63,10 @@ def _is_of_padding(node: Any) -> bool:
 def _product_of_einsum(einsum: Any) -> Any | None:
     """Matrix products for what a dense layer or attention says as an Einsum, which OpenVINO would take apart into
     broadcasts and products of every shape; None for any other."""
-    if einsum.get_input_size() != 2:
+    equation = einsum.get_attributes()["equation"]
+    if einsum.get_input_size() != 2 or "." in equation:  # an ellipsis stands for any number of axes
         return None
-    operands, _, result = einsum.get_attributes()["equation"].partition("->")
+    operands, _, result = equation.partition("->")
     first, second = operands.split(",")
     if einsum.input_value(1).get_node().get_type_name() == "Constant":
         return _dense(einsum, first, second, result)
@@ -147,6 +148,9 @@ def _lookup_of_one_hot(product: Any) -> Any | None:
     one_hot, table = product.input_value(0).get_node(), product.input_value(1)
     attributes = product.get_attributes()
     if one_hot.get_type_name() != "OneHot" or attributes["transpose_a"]:
+        return None
+    table_rank = table.get_partial_shape().rank
+    if table_rank.is_dynamic or table_rank.get_length() != 2:
         return None
     values = [_number(one_hot.input_value(place)) for place in (2, 3)]
     rank = one_hot.get_output_partial_shape(0).rank

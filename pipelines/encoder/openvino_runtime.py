@@ -34,6 +34,8 @@ class OpenVinoRuntime:
             "ENABLE_CPU_PINNING": False,
             **({} if threads is None else {"INFERENCE_NUM_THREADS": threads}),
         }
+        # Its variables' memory is that of the model's constants.
+        self._function = function
         model, self._names = converted(function)
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 

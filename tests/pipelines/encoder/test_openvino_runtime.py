@@ -91,6 +91,8 @@ def test_layers_and_normalisation_are_part_of_the_graph(encoders, options):
 def test_in_reduced_precision_the_vectors_stay_near(encoders, kind, precision):
     function = function_of(encoders, kind, pooling="mean", normalize=True, precision=precision)
     runtime = OpenVinoRuntime(function, threads=1)
+    if runtime.precision != precision:
+        pytest.skip(f"this CPU computes in {runtime.precision}")
     assert worst_distance(runtime, reference_of(function), list(batches())) < TOLERANCE[precision]
 
 
