@@ -1,6 +1,7 @@
 """`encorpus package` makes a model, `encorpus check` says what it is, and `embed` and `demo` follow its advice."""
 
 import json
+import re
 
 import pytest
 
@@ -91,6 +92,10 @@ def test_check_says_what_the_model_is(name, value, checked):
 def test_check_tells_the_fingerprint_that_embed_uses(checked, model):
     fingerprint = resolve_spec(EncoderSpec(str(model))).fingerprint
     assert f"  fingerprint   {fingerprint}" in checked.out.splitlines()
+
+
+def test_check_says_what_runs_it_here_and_why(checked):
+    assert re.search(r"^  runtime here  (openvino|tensorflow): \S", checked.out, re.MULTILINE)
 
 
 def test_check_is_content_with_an_encoder(checked, model):
