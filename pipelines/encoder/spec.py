@@ -56,6 +56,8 @@ class EncoderSpec:
         return "float16" if self.dtype == "float16" else "float32"
 
     def __post_init__(self) -> None:
+        # JSON knows lists alone, and a spec is hashed.
+        object.__setattr__(self, "layers", tuple(self.layers))
         _require(self.pooling is None or self.pooling in POOLINGS, "--pooling", self.pooling, POOLINGS)
         _require(self.dtype in DTYPES, "--dtype", self.dtype, DTYPES)
         _require(self.precision in PRECISIONS, "--precision", self.precision, PRECISIONS)

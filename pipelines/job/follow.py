@@ -11,7 +11,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.corpus.plan import Unit
-from pipelines.errors import EncorpusError, first_line
+from pipelines.errors import EncorpusError, first_line, last_line
 from pipelines.job.head import Head
 from pipelines.job.ledger import LATE_SECONDS, UnitLedger
 from pipelines.job.record import Outcome, Record
@@ -59,7 +59,7 @@ def follow(
                 work.result()
     except RayError as error:
         cause = getattr(error, "cause", None) or error
-        reason = f"{type(cause).__name__}: {first_line(cause)}"
+        reason = f"{type(cause).__name__}: {_told(cause)}"
         raise EncorpusError(f"the workers broke down: {reason}; run the same command again to resume") from error
     finally:
         if not head.lost:
@@ -68,6 +68,12 @@ def follow(
     stripes = {task.name: f"file {task.file} of the plan, read on" for task in tasks if not task.slices}
     for name in sorted({stripes.get(name, name) for name in left}):
         yield Record(name, Outcome.FAILED, "its workers ended without a word of it; run the same command again")
+
+
+def _told(error: BaseException) -> str:
+    """What broke, and why: an error that ends with a trace names its cause on the last line."""
+    what, why = first_line(error), last_line(str(error))
+    return what if why in what else f"{what}: {why}"
 
 
 def _tell_of_lost_nodes(ledger: Any) -> None:

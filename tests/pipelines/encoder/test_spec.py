@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -66,6 +67,12 @@ def test_every_option_that_decides_a_vector_is_in_the_fingerprint(tiny_model, op
 )
 def test_what_a_shard_quantises_the_encoder_gives_in_float32(dtype, encoded):
     assert EncoderSpec("model", dtype=dtype).encoded_dtype == encoded
+
+
+def test_a_spec_read_back_from_json_is_as_the_one_written(tiny_model):
+    spec = EncoderSpec(str(tiny_model), pooling="cls", layers=(-2, -1))
+    again = EncoderSpec(**json.loads(json.dumps(asdict(spec))))
+    assert (again, hash(again)) == (spec, hash(spec))
 
 
 def test_the_order_of_layers_is_not_in_the_fingerprint(tiny_model):
