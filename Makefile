@@ -41,6 +41,7 @@ bench: .venv/demo .bench/ready .bench/onnx/ready .bench/infinity/ready
 	$(BIN)/python -m tests.bench.encoders $(CORPUS)
 	$(BIN)/python -m tests.bench.roofline $(CORPUS)
 	$(BIN)/python -m tests.bench.whole_job $(CORPUS)
+	$(BIN)/python -m tests.bench.first_shard $(CORPUS)
 	$(BIN)/python -m tests.bench.memory $(CORPUS)
 	$(BIN)/python -m tests.bench.quality $(CORPUS)
 	$(BIN)/python -m tests.bench.overhead $(CORPUS)

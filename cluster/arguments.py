@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from cluster.config_file import defaults_of, read_config
 from cluster.doctor_arguments import doctor_options
-from cluster.encoder_arguments import encoder_options, runtime_option, storage_option
+from cluster.encoder_arguments import calibrate_option, encoder_options, runtime_option, storage_option
 from cluster.jobs.api_url import ADDRESS, DEFAULT_URL
 from cluster.node_arguments import node_options
 from cluster.option_types import (
@@ -125,6 +125,7 @@ def _job_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
     _vector_options(parser)
     pool = _pool_options(parser)
+    calibrate_option(pool)
     parser.add_argument(
         "--update",
         action=argparse.BooleanOptionalAction,
@@ -330,4 +331,5 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="handle of a SavedModel")
     parser.add_argument("--preprocessor", metavar="HANDLE", help="its companion")
     parser.add_argument("--max-tokens", type=count, metavar="N", help="default: what the model recommends, else 128")
+    calibrate_option(parser)
     storage_option(parser)

@@ -51,6 +51,16 @@ def runtime_option(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def calibrate_option(group: argparse._ActionsContainer) -> None:
+    """Whether what a machine was found to suit it is measured again."""
+    group.add_argument(
+        "--calibrate",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="have each machine measure again which runtime and batches suit it, as it does the first time",
+    )
+
+
 def storage_option(parser: argparse._ActionsContainer) -> None:
     """What reaches the store."""
     parser.add_argument(

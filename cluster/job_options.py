@@ -1,6 +1,7 @@
 """Parsed options become a Job and its parts."""
 
 import argparse
+import time
 
 from cluster.output_encoder import output_spec
 from pipelines.corpus.plan import Columns
@@ -40,6 +41,11 @@ def encoder_of(arguments: argparse.Namespace) -> EncoderSpec:
     )
 
 
+def calibrated_since(arguments: argparse.Namespace) -> float:
+    """The time before which no machine's calibration counts, in seconds of the epoch."""
+    return time.time() if arguments.calibrate else 0.0
+
+
 def job_of(arguments: argparse.Namespace) -> Job:
     """The job that `embed` was asked to run."""
     if not arguments.output:
@@ -53,6 +59,7 @@ def job_of(arguments: argparse.Namespace) -> Job:
         workers=arguments.workers,
         gpus_per_worker=arguments.gpus_per_worker,
         runtime=arguments.runtime,
+        calibrated_since=calibrated_since(arguments),
         address=arguments.address,
         on_bad_row=arguments.on_bad_row,
         storage=storage_of(arguments),

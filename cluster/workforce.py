@@ -19,6 +19,7 @@ def workforce_of(arguments: argparse.Namespace, job: Job) -> Iterator[Workforce]
         "--workers": arguments.workers,
         "--gpus-per-worker": arguments.gpus_per_worker,
         "--runtime": arguments.runtime != "auto",
+        "--calibrate": arguments.calibrate,
     }
     for option, given in own_pool.items():
         if given:

@@ -3,7 +3,7 @@
 import argparse
 
 from cluster.console import Console
-from cluster.job_options import storage_of
+from cluster.job_options import calibrated_since, storage_of
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.numbers import count
@@ -15,7 +15,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Loads the model, encodes a few texts, and says what was found."""
     spec = EncoderSpec(arguments.model, arguments.preprocessor, max_tokens=arguments.max_tokens)
     resolved = resolve_spec(spec, storage_of(arguments).options)
-    encoder = TextEncoder.load_resolved(resolved, runtime="auto")
+    # With a thread, as workers have where there are as many as cores.
+    encoder = TextEncoder.load_resolved(resolved, 1, "auto", calibrated_since(arguments))
     facts = encoder.facts()
     vectors = encoder.encode(["", "a short text", "a longer text " * 200])
     rows = {
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_per_token)}",
         "default spec": f"pooling {resolved.pooling}, normalize {str(resolved.normalize).lower()}, "
         f"max tokens {resolved.max_tokens}",
-        "runtime here": f"{encoder.runtime}: {encoder.runtime_reason}",
+        "runtime here": f"{encoder.runtime}: {encoder.runtime_reason}; {encoder.token_budget:,} tokens a batch",
         "fingerprint": resolved.fingerprint,
     }
     console.print(f"{resolved.model_folder}: a text encoder")

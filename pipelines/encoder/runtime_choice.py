@@ -1,8 +1,7 @@
-"""Which runtime an encoder gets: the one that is asked for, or of those that give the right vectors the faster one; in
-reduced precision OpenVINO, so that all workers and replicas have the same."""
+"""Which runtime an encoder gets: the one that is asked for, or of those that give the right vectors the one that suits
+this machine; in reduced precision OpenVINO, so that all workers and replicas have the same."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from pipelines.encoder.calibration import OPENVINO, TENSORFLOW, Calibration, calibrate, openvino_budget
+from pipelines.encoder.kept_calibration import calibrated, calibration_key, kept_calibration
 from pipelines.encoder.runtime import RUNTIMES, Runtime
-from pipelines.encoder.self_check import TEXTS, TOLERANCE, Batch, sample_batches, worst_distance
+from pipelines.encoder.self_check import TEXTS, TOLERANCE, sample_batches, worst_distance
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
@@ -24,22 +25,23 @@ log = logging.getLogger(__name__)
 
 AS_ASKED = "as asked for"
 
-# A trial of two runtimes: a batch of so many rows and tokens, so often, or until so much time has passed.
-TRIAL_ROWS, TRIAL_TOKENS = 8, 32
-TRIAL_ROUNDS = 5
-TRIAL_SECONDS = 1.0
+# Tokens in one batch, padding included, where no calibration has found another number. On a CPU core the batch's
+# activations should stay in its caches; a GPU wants more at once.
+CPU_TOKEN_BUDGET = 512
+GPU_TOKEN_BUDGET = 32768
 
 
 @dataclass(frozen=True)
 class Execution:
     """How batches are to be run. wanted: one of RUNTIMES; auto is for the CPU alone. threads: of the CPU, None for all.
     gpu: whether TensorFlow has one. settled: whether auto takes OpenVINO wherever it is right, be there a faster one
-    or not."""
+    or not. calibrated_since: no older calibration of auto's is taken, in seconds of the epoch."""
 
     wanted: str = "tensorflow"
     threads: int | None = None
     gpu: bool = False
     settled: bool = False
+    calibrated_since: float = 0.0
 
     def __post_init__(self) -> None:
         if self.wanted not in RUNTIMES:
@@ -54,10 +56,11 @@ class Execution:
 
 
 class Chosen(NamedTuple):
-    """reason: why it is this runtime, for people."""
+    """reason: why it is this runtime, for people. token_budget: positions of a batch, padding included."""
 
     runtime: Runtime
     reason: str
+    token_budget: int = CPU_TOKEN_BUDGET
 
 
 class _UnfitError(Exception):
@@ -82,34 +85,43 @@ def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: To
             raise RuntimeUnfitError(f"--runtime openvino: model {folder}: {unfit}; use --runtime tensorflow") from None
         return Chosen(openvino, AS_ASKED)
     tensorflow = TensorFlowRuntime(function)
+    if execution.gpu and not execution.settled:
+        reason = AS_ASKED if execution.wanted == "tensorflow" else "there is a GPU"
+        return Chosen(tensorflow, reason, GPU_TOKEN_BUDGET)
     if execution.wanted == "tensorflow":
         return Chosen(tensorflow, AS_ASKED)
-    return _faster(execution, tensorflow, function, tokenizer)
+    return _suiting(execution, tensorflow, function, tokenizer)
 
 
-def _faster(
+def _suiting(
     execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, tokenizer: Tokenizer
 ) -> Chosen:
-    if execution.gpu and not execution.settled:
-        return Chosen(tensorflow, "there is a GPU")
+    key = calibration_key(function.resolved.fingerprint, execution.threads)
+    known = None if execution.settled else kept_calibration(key, execution.calibrated_since)
+    if known and known.runtime == TENSORFLOW:
+        return Chosen(tensorflow, known.reason, known.token_budget)
     try:
         openvino = _load_openvino(function, execution.threads)
         _check(openvino, function, tokenizer)
         if execution.settled:
             return Chosen(openvino, "as for another output of this encoder")
-        if function.precision != "float32":
-            # By the noise of their trials workers would take different ones, whose vectors are further apart here.
-            return Chosen(openvino, f"in {function.precision} without a trial")
-        batch = _trial_batch(function)
-        theirs, ours = _trial(_guarded(openvino), tensorflow, batch)
+        found = calibrated(key, execution.calibrated_since, lambda: _calibrate(tensorflow, openvino, function))
     except ImportError as error:
         return Chosen(tensorflow, f"OpenVINO is not installed: {first_line(error)}")
     except _UnfitError as unfit:
         log.warning("runtime tensorflow: %s", unfit)
         return Chosen(tensorflow, str(unfit))
-    taken, other = (openvino, tensorflow) if theirs <= ours else (tensorflow, openvino)
-    fast, slow = (f"{1e3 * seconds:.1f} ms" for seconds in sorted((theirs, ours)))
-    return Chosen(taken, f"{fast} for {batch[0].size} tokens, and {other.name} {slow}")
+    return Chosen(openvino if found.runtime == OPENVINO else tensorflow, found.reason, found.token_budget)
+
+
+def _calibrate(tensorflow: TensorFlowRuntime, openvino: "OpenVinoRuntime", function: VectorFunction) -> Calibration:
+    length = function.encoder.fixed_length or function.resolved.max_tokens
+    run = _guarded(openvino)
+    if function.precision == "float32":
+        return calibrate(tensorflow, run, length, CPU_TOKEN_BUDGET)
+    # By the noise of their trials workers would take different ones, whose vectors are further apart here.
+    budget = openvino_budget(run, length, CPU_TOKEN_BUDGET)
+    return Calibration(OPENVINO, budget, f"in {function.precision} without a trial")
 
 
 def _load_openvino(function: VectorFunction, threads: int | None) -> "OpenVinoRuntime":
@@ -145,25 +157,3 @@ def _check(openvino: "OpenVinoRuntime", function: VectorFunction, tokenizer: Tok
             f"OpenVINO's vectors of test texts differ from TensorFlow's by {distance:.2g} of their length, and in "
             f"{openvino.precision} at most {tolerance:g} may be"
         )
-
-
-def _trial_batch(function: VectorFunction) -> Batch:
-    length = function.encoder.fixed_length or min(TRIAL_TOKENS, function.resolved.max_tokens)
-    ones = np.ones((TRIAL_ROWS, length), np.int32)
-    return ones, ones, np.zeros_like(ones)
-
-
-def _trial(first: Callable[..., np.ndarray], second: Callable[..., np.ndarray], batch: Batch) -> tuple[float, float]:
-    """Seconds that each takes for the batch, at its best, when they take turns."""
-    best = [np.inf, np.inf]
-    start = time.perf_counter()
-    for number in range(1 + TRIAL_ROUNDS):
-        for place, runtime in enumerate((first, second)):
-            begun = time.perf_counter()
-            # No shape is compiled for it.
-            runtime(*batch, full=False)
-            if number:  # the first time a shape takes longer
-                best[place] = min(best[place], time.perf_counter() - begun)
-        if number and time.perf_counter() - start > TRIAL_SECONDS:
-            break
-    return best[0], best[1]

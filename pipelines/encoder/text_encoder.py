@@ -27,10 +27,6 @@ from pipelines.encoder.tokens import Chunks, Tokens
 from pipelines.encoder.vector_function import VectorFunction
 from pipelines.encoder.vectors_of_rows import dtype_of_rows, vectors_of_texts
 
-# Tokens in one batch. On a CPU core the batch's activations should stay in its caches; a GPU wants more at once.
-CPU_TOKEN_BUDGET = 512
-GPU_TOKEN_BUDGET = 32768
-
 # Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
 WINDOW_TEXTS = 16384
 
@@ -83,9 +79,8 @@ class TextEncoder:
         function = VectorFunction(encoder, resolved)
         fixed, longest = encoder.fixed_length, resolved.max_tokens
         self.flop_of_row = flop_by_length(function, fixed, longest)
-        self._vectors, self.runtime_reason = choose_runtime(execution, function, tokenizer)
+        self._vectors, self.runtime_reason, self.token_budget = choose_runtime(execution, function, tokenizer)
         self.runtime = self._vectors.name
-        self.token_budget = GPU_TOKEN_BUDGET if execution.gpu and self.runtime == "tensorflow" else CPU_TOKEN_BUDGET
         lengths = length_ladder if self._vectors.closed_shapes else every_length
         self.ladder = (fixed,) if fixed else lengths(longest)
 
@@ -96,21 +91,28 @@ class TextEncoder:
         threads: int | None = None,
         storage_options: Mapping[str, Any] | None = None,
         runtime: str = "tensorflow",
+        calibrated_since: float = 0.0,
     ) -> "TextEncoder":
         """Resolves the handles, loads both SavedModels and builds the graph.
 
-        threads: CPU threads of this process (None: all). runtime: one of RUNTIMES. Raises ModelError when a model
-        cannot be used, and UsageError when the spec asks for what it cannot give, such as more tokens than it has
-        positions.
+        threads: CPU threads of this process (None: all). runtime: one of RUNTIMES; auto is what this machine was
+        calibrated to, in the cache folder, and calibrates it where it was not since that time (seconds of the epoch).
+        Raises ModelError when a model cannot be used, and UsageError when the spec asks for what it cannot give, such
+        as more tokens than it has positions.
         """
-        return cls.load_resolved(resolve_spec(spec, storage_options), threads, runtime)
+        return cls.load_resolved(resolve_spec(spec, storage_options), threads, runtime, calibrated_since)
 
     @classmethod
     def load_resolved(
-        cls, resolved: ResolvedSpec, threads: int | None = None, runtime: str = "tensorflow"
+        cls,
+        resolved: ResolvedSpec,
+        threads: int | None = None,
+        runtime: str = "tensorflow",
+        calibrated_since: float = 0.0,
     ) -> "TextEncoder":
         """As `load`, from a spec that is already resolved on this machine."""
-        execution = Execution(runtime, threads, prepare_tensorflow(threads))
+        gpu = prepare_tensorflow(threads)
+        execution = Execution(runtime, threads, gpu, calibrated_since=calibrated_since)
         encoder = load_encoder(resolved.model_folder)
         for longest in (encoder.max_positions, encoder.fixed_length):
             check_max_tokens(resolved.spec, resolved.max_tokens, longest)

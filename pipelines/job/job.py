@@ -14,9 +14,10 @@ class Job:
     """What to embed, with what, to where, by how many workers.
 
     workers: least and most, None for one a CPU core (or GPU). shard_rows: rows of a unit, about; None for those of
-    the output's shards, or the default of the device. runtime: one of RUNTIMES, of every worker. address: of a Ray
-    cluster, None for this machine. on_bad_row: reject or fail. update: follow changes of the input. prune: then also
-    remove the rows of files that the inputs no longer hold. limit: rows after which the run stops, about.
+    the output's shards, or the default of the device. runtime: one of RUNTIMES, of every worker. calibrated_since: as
+    TextEncoder takes it. address: of a Ray cluster, None for this machine. on_bad_row: reject or fail. update: follow
+    changes of the input. prune: then also remove the rows of files that the inputs no longer hold. limit: rows after
+    which the run stops, about.
     """
 
     inputs: tuple[str, ...]
@@ -27,6 +28,7 @@ class Job:
     workers: tuple[int, int] | None = None
     gpus_per_worker: float = 0.0
     runtime: str = "tensorflow"
+    calibrated_since: float = 0.0
     address: str | None = None
     on_bad_row: str = "reject"
     storage: Storage = field(default_factory=Storage)

@@ -68,7 +68,7 @@ def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> Uni
 
     enter(StartPhase.LOAD)
     try:
-        return TextEncoder.load_resolved(resolved, order.threads, order.runtime)
+        return TextEncoder.load_resolved(resolved, order.threads, order.runtime, order.calibrated_since)
     except RuntimeUnfitError as error:
         raise NodeUnfitError(str(error)) from error
 
@@ -90,9 +90,9 @@ class WorkOrder:
     """All that a worker needs to know: small, and the same for every worker of a job.
 
     plan: the digest of plan.parquet. threads: CPU threads of one worker, None where it has a GPU. runtime: one of
-    RUNTIMES. on_bad_row: reject or fail. replaced: the units whose shards are there already, and make way. most_deaths:
-    so many workers die with a unit in hand before it is set aside. load: gives a worker its encoder, and tells of the
-    phases of that.
+    RUNTIMES; calibrated_since: as TextEncoder takes it. on_bad_row: reject or fail. replaced: the units whose shards
+    are there already, and make way. most_deaths: so many workers die with a unit in hand before it is set aside. load:
+    gives a worker its encoder, and tells of the phases of that.
     """
 
     encoder: EncoderSpec
@@ -104,6 +104,7 @@ class WorkOrder:
     on_bad_row: str
     threads: int | None
     runtime: str = "tensorflow"
+    calibrated_since: float = 0.0
     replaced: frozenset[Unit] = frozenset()
     most_deaths: int = MOST_DEATHS
     load: Callable[["WorkOrder", Callable[[StartPhase], None]], UnitEncoder] = load_encoder
@@ -122,5 +123,6 @@ def work_order(prepared: "Prepared", threads: int | None) -> WorkOrder:
         on_bad_row=job.on_bad_row,
         threads=threads,
         runtime=job.runtime,
+        calibrated_since=job.calibrated_since,
         replaced=prepared.replaced,
     )

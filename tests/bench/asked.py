@@ -2,7 +2,7 @@
 
 It answers on standard output, in lines of JSON. First {"ready": seconds of loading, ...}. Then, to each line of input:
 `all`, {"seconds": ..., "rows": ...} of encoding all its texts; `one`, {"milliseconds": ...}, the median of encoding one
-text alone. At the end of the input it writes the vectors of its texts, if a file was named, and ends. While it is not
+text alone. At its end it writes the vectors of the last `all`, if a file was named. While it is not
 asked it takes no CPU, so that many can be loaded beside each other and measured in turn.
 """
 
@@ -37,16 +37,17 @@ def answer(
     """answers: of `take_output`. encode: vectors [n, dim] of n texts. one: the text that is encoded alone. facts: told
     with `ready`."""
     print(json.dumps({"ready": True, **facts}), file=answers, flush=True)
+    vectors: Any = []
     for line in sys.stdin:
         if line.strip() == "all":
             start = time.perf_counter()
-            encode(texts)
+            vectors = encode(texts)
             told = {"seconds": time.perf_counter() - start, "rows": len(texts)}
         else:
             told = {"milliseconds": _median_milliseconds(encode, one)}
         print(json.dumps(told), file=answers, flush=True)
     if vectors_file:
-        np.save(vectors_file, np.asarray(encode(texts), np.float32))
+        np.save(vectors_file, np.asarray(vectors, np.float32))
 
 
 def _median_milliseconds(encode: Callable[[Sequence[str]], Any], one: str) -> float:

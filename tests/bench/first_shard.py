@@ -1,0 +1,62 @@
+"""Seconds from the command to its first committed shard.
+
+    .venv/bin/python -m tests.bench.first_shard [CORPUS.parquet]
+
+In turn: with everything in the page cache, and, where this user may empty it, as on the machine's first run: nothing
+read yet, and no module compiled yet.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.bench import bench
+
+TURNS, ROWS, UNIT_ROWS = 3, 20_000, 1000
+PAGE_CACHE = Path("/proc/sys/vm/drop_caches")
+
+
+def main() -> None:
+    corpus = bench.write_corpus(bench.corpus_texts(bench.corpus_file()), ROWS)
+    print(bench.machine(), flush=True)
+    first_shard(corpus)
+    found: dict[str, list[float]] = {"warm": [], "first ever": []}
+    for _ in range(TURNS):
+        found["warm"].append(first_shard(corpus))
+        found["first ever"].append(first_shard_ever(corpus))
+    for name, seconds in found.items():
+        each = ", ".join(f"{one:.1f}" for one in seconds)
+        print(f"{name}: {statistics.median(seconds):.1f} s to the first shard ({each})")
+
+
+def first_shard(corpus: Path, environment: Mapping[str, str] | None = None) -> float:
+    """Seconds; the job is ended then."""
+    output = bench.FOLDER / "output"
+    shutil.rmtree(output, ignore_errors=True)
+    start = time.perf_counter()
+    command = [*bench.embed_command(corpus), "--shard-rows", str(UNIT_ROWS)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+    while not list(output.glob("*.parquet")):
+        if process.poll() is not None:
+            raise SystemExit(f"{' '.join(command)}: ended with status {process.returncode} before its first shard")
+        time.sleep(0.02)
+    seconds = time.perf_counter() - start
+    process.terminate()
+    process.wait()
+    return seconds
+
+
+def first_shard_ever(corpus: Path) -> float:
+    """The same with nothing in the page cache and no module compiled."""
+    os.sync()
+    PAGE_CACHE.write_text("3")
+    with tempfile.TemporaryDirectory() as empty:
+        return first_shard(corpus, {"PYTHONPYCACHEPREFIX": empty})
+
+
+main()

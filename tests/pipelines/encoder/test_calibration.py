@@ -1,0 +1,192 @@
+"""A calibration takes the faster runtime and the smallest batches as good as the best; a machine measures once."""
+
+import json
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+
+from pipelines.encoder.calibration import Calibration, calibrate, openvino_budget, smallest_good_budget
+from pipelines.encoder.kept_calibration import calibrated, calibration_key, kept_calibration
+
+FOUND = Calibration("openvino", 1024, "1 ms")
+KEY = "key"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache):
+    """Nothing is kept yet."""
+    return cache
+
+
+class Clock:
+    """Time that passes only in batches."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+class Simulated:
+    """A runtime whose batches take seconds_per_token for each token and `each` more; compiled, a share of that."""
+
+    def __init__(self, clock, seconds_per_token, each=0.0, compiled=1.0):
+        self.clock, self.seconds_per_token, self.each, self.compiled = clock, seconds_per_token, each, compiled
+        self.warmed = []
+        self.sizes = []
+
+    def __call__(self, word_ids, mask, type_ids, full):
+        self.sizes.append(word_ids.size)
+        share = self.compiled if full and word_ids.shape in self.warmed else 1.0
+        self.clock.now += (self.seconds_per_token * word_ids.size + self.each) * share
+        return np.zeros((len(word_ids), 4), np.float32)
+
+    def warm(self, shapes):
+        self.warmed.extend(shapes)
+
+
+def test_the_faster_runtime_is_taken(clock):
+    quick, slow = Simulated(clock, 1e-4), Simulated(clock, 1e-3)
+    assert calibrate(slow, quick, 128, 512, clock).runtime == "openvino"
+    assert calibrate(quick, slow, 128, 512, clock).runtime == "tensorflow"
+
+
+def test_both_times_are_told(clock):
+    found = calibrate(Simulated(clock, 1e-3), Simulated(clock, 1e-4), 128, 512, clock)
+    assert found.reason == "51.2 ms for 512 tokens, and tensorflow 512.0 ms"
+
+
+def test_tensorflow_is_compiled_where_that_may_make_it_the_faster_one(clock):
+    tensorflow = Simulated(clock, 1.2e-4, compiled=0.7)
+    assert calibrate(tensorflow, Simulated(clock, 1e-4), 128, 512, clock).runtime == "tensorflow"
+    assert tensorflow.warmed == [(16, 32)]
+
+
+@pytest.mark.parametrize("seconds", [0.9e-4, 2e-4])
+def test_tensorflow_is_not_compiled_where_that_changes_nothing(clock, seconds):
+    tensorflow = Simulated(clock, seconds)
+    calibrate(tensorflow, Simulated(clock, 1e-4), 128, 512, clock)
+    assert tensorflow.warmed == []
+
+
+@pytest.mark.parametrize(("each", "budget"), [(0.0, 256), (1e-3, 512), (2e-2, 2048)])
+def test_what_each_batch_costs_decides_how_large_they_are(clock, each, budget):
+    assert openvino_budget(Simulated(clock, 1e-4, each), 128, 512, clock) == budget
+
+
+def test_batches_that_take_long_are_not_tried(clock):
+    slow = Simulated(clock, 1e-2)
+    assert openvino_budget(slow, 128, 512, clock) == 256
+    assert max(slow.sizes) == 512
+
+
+def test_a_short_encoders_batches_are_as_long_as_it_takes(clock):
+    tensorflow = Simulated(clock, 1e-4)
+    calibrate(tensorflow, Simulated(clock, 1e-3), 16, 512, clock)
+    assert tensorflow.sizes[0] == 512
+
+
+def test_the_smallest_budget_wins_among_equals():
+    assert smallest_good_budget({256: 1.01, 512: 1.0, 1024: 1.0}) == 256
+
+
+def test_what_was_measured_is_kept():
+    assert calibrated(KEY, 0.0, lambda: FOUND) == FOUND
+    assert kept_calibration(KEY, 0.0) == FOUND
+
+
+def fail():
+    raise AssertionError("measured")
+
+
+def test_what_is_kept_is_not_measured_again():
+    calibrated(KEY, 0.0, lambda: FOUND)
+    assert calibrated(KEY, 0.0, fail) == FOUND
+
+
+def test_what_is_older_than_asked_for_is_measured_again():
+    calibrated(KEY, 0.0, lambda: FOUND)
+    other = Calibration("tensorflow", 512, "2 ms")
+    assert calibrated(KEY, time.time() + 60, lambda: other) == other
+    assert kept_calibration(KEY, 0.0) == other
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"runtime": "openvino"}', '{"token_budget": [], "runtime": 1}'])
+def test_a_damaged_file_is_measured_again(cache, content):
+    calibrated(KEY, 0.0, lambda: FOUND)
+    (cache / "calibrations" / f"{KEY}.json").write_text(content)
+    assert kept_calibration(KEY, 0.0) is None
+    assert calibrated(KEY, 0.0, lambda: FOUND) == kept_calibration(KEY, 0.0) == FOUND
+
+
+def test_without_a_folder_to_keep_it_in_it_is_measured(cache, caplog):
+    cache.write_text("no folder")
+    assert calibrated(KEY, 0.0, lambda: FOUND) == FOUND
+    assert "cannot be kept" in caplog.text
+
+
+def test_what_fails_to_be_measured_is_not_kept():
+    with pytest.raises(AssertionError):
+        calibrated(KEY, 0.0, fail)
+    assert kept_calibration(KEY, 0.0) is None
+
+
+def measure_beside_others(folder, barrier):
+    os.environ["ENCORPUS_CACHE"] = str(folder)
+    barrier.wait()
+
+    def measure():
+        with (folder / "measured").open("a") as file:
+            file.write("x")
+        return FOUND
+
+    assert calibrated(KEY, 0.0, measure) == FOUND
+
+
+def test_of_processes_that_start_together_one_measures(tmp_path):
+    spawned = multiprocessing.get_context("fork")
+    barrier = spawned.Barrier(4)
+    processes = [spawned.Process(target=measure_beside_others, args=(tmp_path, barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert (tmp_path / "measured").read_text() == "x"
+
+
+def cpu(tmp_path, model="one", flags="avx512f"):
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\nmodel name : {model}\nflags : {flags}\ncpu MHz : 2400\n" * 2)
+    return path
+
+
+@pytest.mark.parametrize(
+    "other", [("b", 1, {}), ("a", 2, {}), ("a", None, {}), ("a", 1, {"model": "two"}), ("a", 1, {"flags": "avx2"})]
+)
+def test_another_encoder_thread_or_cpu_has_its_own(tmp_path, other):
+    fingerprint, threads, machine = other
+    assert calibration_key("a", 1, cpu(tmp_path)) != calibration_key(fingerprint, threads, cpu(tmp_path, **machine))
+
+
+def test_a_machine_has_the_same_each_time(tmp_path):
+    assert calibration_key("a", 1, cpu(tmp_path)) == calibration_key("a", 1, cpu(tmp_path))
+
+
+def test_a_machine_without_a_list_of_cpus_has_one_too(tmp_path):
+    assert calibration_key("a", 1, tmp_path / "none")
+
+
+def test_what_is_kept_can_be_read(cache):
+    calibrated(KEY, 0.0, lambda: FOUND)
+    told = json.loads((cache / "calibrations" / f"{KEY}.json").read_text())
+    assert (told["runtime"], told["token_budget"]) == ("openvino", 1024)
