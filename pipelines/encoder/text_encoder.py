@@ -254,20 +254,21 @@ class TextEncoder:
 
     def _tokenized_ahead(self, texts: Sequence[str]) -> Iterator[Tokens]:
         """Windows of tokens; the next window is tokenised while the caller encodes this one."""
+        if len(texts) <= WINDOW_TEXTS:
+            # To start a thread takes as long as a third of a short query.
+            yield self.tokenize(texts, 0)
+            return
         starts = range(0, len(texts), WINDOW_TEXTS)
         with ThreadPoolExecutor(1) as ahead:
 
             def tokenize(start: int) -> Future[Tokens]:
                 return ahead.submit(self.tokenize, texts[start : start + WINDOW_TEXTS], start)
 
-            pending = [tokenize(start) for start in starts[:1]]
-            for start in [*starts[1:], None]:
-                if not pending:
-                    return
-                tokens = pending.pop().result()
-                if start is not None:
-                    pending.append(tokenize(start))
+            pending = tokenize(0)
+            for start in starts[1:]:
+                tokens, pending = pending.result(), tokenize(start)
                 yield tokens
+            yield pending.result()
 
 
 def _columns(array: np.ndarray, rows: np.ndarray, length: int) -> np.ndarray:

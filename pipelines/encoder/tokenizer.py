@@ -41,13 +41,14 @@ class Tokenizer:
                 raise ModelError(f"{told}: not a companion preprocessor of the encoder API: it has no `{name}`")
         self._preprocessor = preprocessor
         self.max_tokens = max_tokens
-        self._graph = _graph_of_texts(self._tokenize_and_pack)
         self._ids_graph = _graph_of_texts(self._ids)
         rows = [tf.TensorSpec([None], tf.int32)] * 2
         self._pack_graph = tf.function(self._pack_rows, input_signature=rows, autograph=False)
         # What `.tokenize` gives, known from when the graph is made: here, since there is a text to tokenise.
         self._form: Any = None
         try:
+            # Concrete, since what tf.function does before it takes as long as a fifth of a short text.
+            self._graph = _graph_of_texts(self._tokenize_and_pack).get_concrete_function()
             self.special = int(self._graph(tf.constant([""]))[1].numpy().sum())
         except Exception as error:  # its functions may take or give anything
             raise ModelError(
@@ -160,7 +161,7 @@ def _packed(calls: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarr
     if not calls:
         empty = np.zeros((0, 1), np.int32)
         return empty, empty, empty, np.zeros(0, np.int32)
-    word_ids, mask, type_ids = (np.concatenate(arrays) for arrays in zip(*calls, strict=True))
+    word_ids, mask, type_ids = calls[0] if len(calls) == 1 else map(np.concatenate, zip(*calls, strict=True))
     lengths = mask.sum(axis=1, dtype=np.int32)
     longest = int(lengths.max())
     word_ids, mask, type_ids = (np.ascontiguousarray(array[:, :longest]) for array in (word_ids, mask, type_ids))

@@ -2,7 +2,8 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pipelines.errors import EncorpusError, first_line
 
@@ -13,6 +14,20 @@ ANSWER_SECONDS = 2.0
 
 class HeadLostError(EncorpusError):
     """Ray's head is away. Whoever asks anything of Ray after that waits until Ray ends the process."""
+
+
+@contextmanager
+def ended_with_block(end: Callable[[], object]) -> Iterator[None]:
+    """Calls `end` when the block is left, however; but not by HeadLostError, after which nothing can be ended."""
+    lost = False
+    try:
+        yield
+    except HeadLostError:
+        lost = True
+        raise
+    finally:
+        if not lost:
+            end()
 
 
 class Head:

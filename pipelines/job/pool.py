@@ -18,7 +18,7 @@ from ray.data.block import BlockMetadata
 
 from pipelines.errors import EncorpusError
 from pipelines.job.follow import follow
-from pipelines.job.head import HeadLostError
+from pipelines.job.head import ended_with_block
 from pipelines.job.ledger import LATE_SECONDS
 from pipelines.job.pool_size import PoolSize, no_larger_than
 from pipelines.job.pool_worker import PoolWorker
@@ -244,14 +244,8 @@ def _running(dataset: Dataset, executor: _Executor) -> Iterator[Future[None]]:
 
     thread = threading.Thread(target=run, name="pool", daemon=True)
     thread.start()
-    try:
+    with ended_with_block(lambda: stop_thread(thread, executor.stop)):
         yield end
-    except HeadLostError:
-        raise  # nothing can be ended any more
-    except BaseException:
-        stop_thread(thread, executor.stop)
-        raise
-    stop_thread(thread, executor.stop)
 
 
 def stop_thread(thread: threading.Thread, stop: Callable[[], None]) -> None:

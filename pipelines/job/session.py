@@ -12,7 +12,7 @@ import ray
 from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from pipelines.errors import EncorpusError, UsageError, first_line
-from pipelines.job.head import HeadLostError
+from pipelines.job.head import ended_with_block
 from pipelines.job.pool_size import OBJECT_STORE_BYTES
 
 ANSWER_SECONDS = 10
@@ -64,14 +64,8 @@ def ray_session(address: str | None, cpus: int, watched: bool = True) -> Iterato
     if threading.current_thread() is threading.main_thread():
         # Ray puts a handler of its own in the place of the caller's.
         signal.signal(signal.SIGTERM, on_sigterm)
-    try:
+    with ended_with_block(ray.shutdown):
         yield
-    except HeadLostError:
-        raise  # there is nothing to disconnect from
-    except BaseException:
-        ray.shutdown()
-        raise
-    ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

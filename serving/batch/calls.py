@@ -18,7 +18,7 @@ from ray.serve.exceptions import RayServeException
 
 from pipelines.corpus.plan import Unit
 from pipelines.errors import EncorpusError, first_line
-from pipelines.job.head import HeadLostError
+from pipelines.job.head import ended_with_block
 from pipelines.job.ledger import Ledger
 from pipelines.job.tasks import Task
 from pipelines.job.work_order import WorkOrder
@@ -246,14 +246,8 @@ def calling(calls: Calls, late: bool) -> Iterator[Future[None]]:
 
     thread = threading.Thread(target=run, name="calls", daemon=True)
     thread.start()
-    try:
+    with ended_with_block(lambda: _stop(calls, thread)):
         yield end
-    except HeadLostError:
-        raise  # nothing can be ended any more
-    except BaseException:
-        _stop(calls, thread)
-        raise
-    _stop(calls, thread)
 
 
 def _stop(calls: Calls, thread: threading.Thread) -> None:

@@ -1,9 +1,9 @@
-"""Our encoder over a part of a file of texts, one single-threaded process of several, as a job's workers are.
+"""Our encoder over a part of a file of texts, a process of several that have a thread each, as a job's workers are.
 
     python -m tests.bench.our_encoder RUNTIME PRECISION MODEL PART PARTS TEXTS.json ONE_TEXT [VECTORS.npy]
 
-RUNTIME: one of `--runtime`; `snippet` for the published usage snippet, which takes all cores (PARTS is 1 then). How it
-is asked: `asked`. It tells with `ready` the operations that its texts need without any padding.
+RUNTIME: one of `--runtime`; `snippet` for the published usage snippet. Where PARTS is 1, and with the snippet, it takes
+all cores. How it is asked: `asked`. It tells with `ready` the operations that its texts need without any padding.
 """
 
 import json
@@ -37,19 +37,19 @@ def main(
     if runtime == "snippet":
         encode, facts = snippet(model)
     else:
-        encode, facts = ours(runtime, precision, model, texts)
+        encode, facts = ours(runtime, precision, model, texts, threads=1 if int(parts) > 1 else None)
     answer(answers, encode, texts, one, vectors_file, {**facts, "loading": time.perf_counter() - start})
 
 
 def ours(
-    runtime: str, precision: str, model: str, texts: Sequence[str]
+    runtime: str, precision: str, model: str, texts: Sequence[str], threads: int | None
 ) -> tuple[Callable[[Sequence[str]], Any], Mapping[str, Any]]:
     """Steady: each shape that pays is compiled, as it is some minutes after the start of a job."""
     from pipelines.encoder.spec import EncoderSpec
     from pipelines.encoder.text_encoder import TextEncoder
 
     spec = EncoderSpec(model, max_tokens=MAX_TOKENS, precision=precision)
-    encoder = TextEncoder.load(spec, threads=1, runtime=runtime)
+    encoder = TextEncoder.load(spec, threads, runtime=runtime)
     encoder.warm()
     lengths = encoder.tokenize(texts).lengths
     flop = sum(encoder.flop_of_row(int(length)) for length in lengths)

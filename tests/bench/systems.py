@@ -30,9 +30,10 @@ def peer(name: str, environment: str, system: str, precision: str, texts: Path) 
     return System(name, precision, [words], [_vectors_file(f"{system}-{precision}")])
 
 
-def ours(runtime: str, precision: str, model: Path, texts: Path) -> System:
-    """Our encoder in as many processes as there are cores."""
-    parts = bench.cores()
+def ours(runtime: str, precision: str, model: Path, texts: Path, parts: int | None = None) -> System:
+    """Our encoder in as many processes, of a thread each, as there are cores; or one of all threads, where parts is
+    1."""
+    parts = parts or bench.cores()
     files = [_vectors_file(f"encorpus-{runtime}-{precision}-{part}") for part in range(parts)]
     words = [sys.executable, "-m", "tests.bench.our_encoder", runtime, precision, model]
     commands = [[*words, str(part), str(parts), texts, ONE_TEXT] for part in range(parts)]

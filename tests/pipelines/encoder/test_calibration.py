@@ -37,7 +37,10 @@ def clock():
 
 
 class Simulated:
-    """A runtime whose batches take seconds_per_token for each token and `each` more; compiled, a share of that."""
+    """A Runtime whose batches take seconds_per_token for each token and `each` more; compiled, a share of that."""
+
+    name = "simulated"
+    closed_shapes = True
 
     def __init__(self, clock, seconds_per_token, each=0.0, compiled=1.0):
         self.clock, self.seconds_per_token, self.each, self.compiled = clock, seconds_per_token, each, compiled
@@ -52,6 +55,10 @@ class Simulated:
 
     def warm(self, shapes):
         self.warmed.extend(shapes)
+
+    @property
+    def compiled_shapes(self):
+        return frozenset(self.warmed)
 
 
 def test_the_faster_runtime_is_taken(clock):

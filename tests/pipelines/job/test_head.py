@@ -1,10 +1,11 @@
 """Whether Ray's head is there, asked of a real port."""
 
 import socket
+from contextlib import suppress
 
 import pytest
 
-from pipelines.job.head import AWAY_SECONDS, Head, HeadLostError
+from pipelines.job.head import AWAY_SECONDS, Head, HeadLostError, ended_with_block
 
 
 @pytest.fixture
@@ -38,3 +39,19 @@ def test_a_head_that_comes_back_was_away_from_then_on(port):
     assert head.answers()
     port.close()
     assert not head.answers()
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_what_a_block_has_open_is_ended_with_it(error):
+    ended = []
+    with suppress(ValueError, KeyboardInterrupt), ended_with_block(lambda: ended.append(1)):
+        if error:
+            raise error
+    assert ended == [1]
+
+
+def test_after_a_lost_head_nothing_is_ended():
+    ended = []
+    with pytest.raises(HeadLostError), ended_with_block(lambda: ended.append(1)):
+        raise HeadLostError
+    assert ended == []
