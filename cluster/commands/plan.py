@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from cluster.commands.plan_nodes import asks_for_nodes, node_lines
 from cluster.console import Console
 from cluster.job_options import columns_of, encoder_of, storage_of
+from pipelines.corpus.first_units import with_small_first_units
 from pipelines.corpus.plan import Plan, make_plan
 from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.job.cores import usable_cores
@@ -29,6 +30,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     resolved = resolve_spec(encoder_of(arguments), storage.options) if arguments.model else None
     shard_rows = _shard_rows(arguments, resolved)
     plan = make_plan(arguments.inputs, columns, shard_rows, storage)
+    if arguments.shard_rows is None:
+        plan = with_small_first_units(plan)
     known = all(file.rows is not None or file.error for file in plan.files)
     samples = take_samples(plan, columns, storage) if resolved or not known else []
     kinds = rows_by_kind(plan, samples)

@@ -21,6 +21,9 @@ LEAST_GAIN = 0.02
 # XLA has saved up to a third of the time; a graph that is slower than the other runtime by more is not compiled.
 COMPILING_SAVES = 0.4
 
+# TensorFlow's batches come from a closed set of shapes, whose padding takes about so much of the time.
+PADDING = 0.1
+
 TENSORFLOW, OPENVINO = "tensorflow", "openvino"
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -48,11 +51,12 @@ def calibrate(
     """
     batch = _batch(length, token_budget)
     tokens = batch[0].size
+    enough = 1 - PADDING
     theirs, ours = best_seconds([lambda: openvino(*batch, full=True), lambda: tensorflow(*batch, full=False)], clock)
-    if theirs < ours < theirs / (1 - COMPILING_SAVES):
+    if enough * theirs <= ours < enough * theirs / (1 - COMPILING_SAVES):
         tensorflow.warm([batch[0].shape])
         theirs, ours = best_seconds([lambda: openvino(*batch, full=True), lambda: tensorflow(*batch, full=True)], clock)
-    if ours < theirs:
+    if ours < enough * theirs:
         reason = f"{1e3 * ours:.1f} ms for {tokens} tokens, and {OPENVINO} {1e3 * theirs:.1f} ms"
         return Calibration(TENSORFLOW, token_budget, reason)
     reason = f"{1e3 * theirs:.1f} ms for {tokens} tokens, and {TENSORFLOW} {1e3 * ours:.1f} ms"

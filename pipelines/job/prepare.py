@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.corpus.changes import Changes, change_of
 from pipelines.corpus.extend import extend_plan, update_plan
+from pipelines.corpus.first_units import with_small_first_units
 from pipelines.corpus.inputs import identity
 from pipelines.corpus.plan import FileState, Plan, Unit, make_plan, plan_digest, plan_to_bytes
 from pipelines.encoder.spec import ResolvedSpec
@@ -57,6 +58,8 @@ def settle(found: Found) -> Prepared:
     job, changes = found.job, Changes()
     if found.planned is None:
         plan = make_plan(job.inputs, job.columns, found.job_file.shard_rows, job.storage)
+        if job.shard_rows is None:
+            plan = with_small_first_units(plan)
     elif job.update:
         given = found.planned.plan, job.inputs, job.columns, job.storage, found.with_shards
         plan, changes = update_plan(*given, prune=job.prune)

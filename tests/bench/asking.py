@@ -47,6 +47,16 @@ class System:
         self.told.append([self._line(process) for process in self.processes])
         self.seconds.append(time.perf_counter() - start)
 
+    def rates(self, what: str = "rows") -> list[float]:
+        """Of each turn, what its processes do in a second, each until its own end: as while all of them have work.
+
+        what: the name by which they tell it, with each turn or when they had loaded.
+        """
+        return [
+            sum({**facts, **one}[what] / one["seconds"] for facts, one in zip(self.facts, turn, strict=True))
+            for turn in self.told
+        ]
+
     def one_milliseconds(self) -> float:
         """The median of a text alone, in the first process while the others do nothing."""
         _send(self.processes[0], "one")

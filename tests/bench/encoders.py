@@ -86,7 +86,7 @@ def measure(texts: Sequence[str]) -> list[Measured]:
             system.name,
             system.precision,
             system.name.startswith("encorpus"),
-            tuple(len(texts) / seconds for seconds in system.seconds),
+            tuple(system.rates()),
             float(np.sum(vectors_of(system) * reference, axis=1).min()),
             milliseconds,
         )

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.bench.first_shard [CORPUS.parquet]
 
-In turn: with everything in the page cache, and, where this user may empty it, as on the machine's first run: nothing
-read yet, and no module compiled yet.
+In turn: with everything in the page cache, and as on the machine's first run: nothing read yet, no module compiled, the
+machine not calibrated. That empties the page cache, which only root may do.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.bench import bench
 
-TURNS, ROWS, UNIT_ROWS = 3, 20_000, 1000
+TURNS, ROWS = 3, 20_000
 PAGE_CACHE = Path("/proc/sys/vm/drop_caches")
 
 
@@ -39,7 +39,7 @@ def first_shard(corpus: Path, environment: Mapping[str, str] | None = None) -> f
     output = bench.FOLDER / "output"
     shutil.rmtree(output, ignore_errors=True)
     start = time.perf_counter()
-    command = [*bench.embed_command(corpus), "--shard-rows", str(UNIT_ROWS)]
+    command = bench.embed_command(corpus)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
     while not list(output.glob("*.parquet")):
         if process.poll() is not None:
@@ -52,11 +52,11 @@ def first_shard(corpus: Path, environment: Mapping[str, str] | None = None) -> f
 
 
 def first_shard_ever(corpus: Path) -> float:
-    """The same with nothing in the page cache and no module compiled."""
+    """The same with nothing in any cache."""
     os.sync()
     PAGE_CACHE.write_text("3")
     with tempfile.TemporaryDirectory() as empty:
-        return first_shard(corpus, {"PYTHONPYCACHEPREFIX": empty})
+        return first_shard(corpus, {"PYTHONPYCACHEPREFIX": empty, "ENCORPUS_CACHE": empty})
 
 
 main()

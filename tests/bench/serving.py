@@ -45,10 +45,10 @@ def main() -> None:
                 rates[name].append(len(seen.seconds) / SECONDS)
                 print(f"{name}, {CLIENTS} clients: {told(seen, SECONDS)}", flush=True)
             alone.work()
-            print(f"the encoders alone: {ROWS / alone.seconds[-1]:.0f} texts/s", flush=True)
+            print(f"the encoders alone: {alone.rates()[-1]:.0f} texts/s", flush=True)
         rate, others = (statistics.median(rates[name]) for name in servers)
         print(f"against infinity_emb {rate / others:.2f}")
-        print(f"against the encoders alone {rate * statistics.median(alone.seconds) / ROWS:.2f}")
+        print(f"against the encoders alone {rate / statistics.median(alone.rates()):.2f}")
         for name, server in servers.items():
             print(f"{name}, one client, one text: {told(send(server, 'minilm', [SHORT], 1, 15.0), 15.0)}", flush=True)
     print(f"the bare encoder, one thread: p50 {bare_encoder_ms(model):.1f} ms")
