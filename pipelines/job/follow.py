@@ -18,7 +18,7 @@ from pipelines.job.record import Outcome, Record
 from pipelines.job.tasks import Task
 
 # How often the driver takes records, and how often it looks whether the head and the nodes are there.
-TAKE_SECONDS = 0.25
+TAKE_SECONDS = 1.0
 NODES_SECONDS = 5.0
 
 # Has the tasks done by somebody, from entering to leaving the context; the future comes to its end when they are.

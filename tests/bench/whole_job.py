@@ -17,7 +17,7 @@ from pipelines.job.cores import usable_cores
 from tests.bench import bench
 
 # Ten minutes on two cores of 2026.
-ROWS = 200_000
+ROWS = 130_000
 
 ALONE = """
 import sys, time
