@@ -20,7 +20,7 @@ from pipelines.errors import EncorpusError, UsageError
 # Where in the address an application answers.
 PREFIX = "/"
 
-POLL_SECONDS = 0.5
+POLL_SECONDS, READY_POLL_SECONDS = 0.5, 2.0
 ANSWER_SECONDS = 30.0
 
 # For the requests that a replica has taken, and for their answers to be on their way.
@@ -79,7 +79,8 @@ def states(name: str) -> Iterator[State]:
         if state != before:
             yield state
         before = state
-        time.sleep(POLL_SECONDS)
+        # Each look costs the controller and this process some milliseconds, which replicas could have.
+        time.sleep(READY_POLL_SECONDS if state.ready else POLL_SECONDS)
 
 
 def state_of(seen: ApplicationStatusOverview | None) -> State:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.encoder.batching import (
+    close_groups,
     closed_rows,
     cut_batches,
     every_length,
@@ -26,6 +27,9 @@ from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import Chunks, Tokens
 from pipelines.encoder.vector_function import VectorFunction
 from pipelines.encoder.vectors_of_rows import dtype_of_rows, vectors_of_texts
+
+# A call of a runtime costs as much as so many more tokens: in the time of one, the weights come from memory.
+CALL_TOKENS = 16
 
 # Texts that `encode` sorts by length together, and tokenises while the ones before are being encoded.
 WINDOW_TEXTS = 16384
@@ -234,15 +238,32 @@ class TextEncoder:
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or
         [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
-        rows, length = word_ids.shape
+        value = self._grouped(word_ids, mask, type_ids) if self._grouping else self._closed(word_ids, mask, type_ids)
+        with np.errstate(over="ignore"):
+            return value.astype(self.resolved.spec.encoded_dtype)
+
+    @property
+    def _grouping(self) -> bool:
+        """Whether the rows of a batch may be encoded at lengths of their own."""
+        return not self._vectors.closed_shapes and len(self.ladder) > 1 and self.resolved.pooling != "sequence"
+
+    def _grouped(self, *batch: np.ndarray) -> np.ndarray:
+        """Rows of about one length together, so that short ones do not wait for the padding of long ones."""
+        lengths = np.maximum(1, batch[1].sum(axis=1))
+        vectors = np.empty((len(lengths), self.dimension), np.float32)
+        for rows in close_groups(lengths, CALL_TOKENS):
+            vectors[rows] = self._vectors(*(array[rows, : lengths[rows[0]]] for array in batch), full=False)
+        return vectors
+
+    def _closed(self, *batch: np.ndarray) -> np.ndarray:
+        """The batch at a row count of a closed set."""
+        rows, length = batch[0].shape
         closed = closed_rows(rows, length, self.token_budget) if self._vectors.closed_shapes else rows
         # A row that is there already, since one without a token may have no finite vector.
         more = closed - rows
-        padded = (np.concatenate([array, array[:1].repeat(more, axis=0)]) for array in (word_ids, mask, type_ids))
+        padded = (np.concatenate([array, array[:1].repeat(more, axis=0)]) for array in batch)
         # Of the others, each would be compiled while somebody waits.
-        value = self._vectors(*padded, full=closed in self._warm_rows(length))[:rows]
-        with np.errstate(over="ignore"):
-            return value.astype(self.resolved.spec.encoded_dtype)
+        return self._vectors(*padded, full=closed in self._warm_rows(length))[:rows]
 
     def warm(self) -> None:
         """Compiles the shapes of full batches, of half ones and of single rows, so that no caller of `encode_batch`

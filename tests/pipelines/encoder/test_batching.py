@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.encoder.batching import closed_rows, cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.batching import close_groups, closed_rows, cut_batches, full_batch_rows, length_ladder
 
 BUDGET = 512
 row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))
@@ -61,3 +61,16 @@ def test_row_counts_come_from_a_small_closed_set(rows, length):
     assert min(rows, full) <= closed <= full
     assert closed in {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, full // 2, full}
     assert closed <= 1.25 * rows
+
+
+@given(row_lengths.filter(len), st.integers(0, 64))
+def test_every_row_is_in_one_group_whose_padding_costs_no_more_than_a_call(lengths, call_tokens):
+    groups = close_groups(lengths, call_tokens)
+    assert sorted(np.concatenate(groups)) == list(range(len(lengths)))
+    assert all(np.sum(lengths[rows[0]] - lengths[rows]) <= call_tokens for rows in groups)
+
+
+@given(row_lengths.filter(len))
+def test_groups_come_longest_first(lengths):
+    ordered = lengths[np.concatenate(close_groups(lengths, 16))]
+    assert (np.diff(ordered) <= 0).all()

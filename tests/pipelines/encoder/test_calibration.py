@@ -68,7 +68,7 @@ def test_the_faster_runtime_is_taken(clock):
 
 
 def test_tensorflow_has_to_be_faster_by_what_its_padding_costs(clock):
-    assert calibrate(Simulated(clock, 0.95e-4), Simulated(clock, 1e-4), 128, 512).runtime == "openvino"
+    assert calibrate(Simulated(clock, 0.95e-4), Simulated(clock, 1e-4), 128, 512, clock).runtime == "openvino"
 
 
 def test_both_times_are_told(clock):
@@ -89,7 +89,7 @@ def test_tensorflow_is_not_compiled_where_that_changes_nothing(clock, seconds):
     assert tensorflow.warmed == []
 
 
-@pytest.mark.parametrize(("each", "budget"), [(0.0, 256), (1e-3, 512), (2e-2, 2048)])
+@pytest.mark.parametrize(("each", "budget"), [(0.0, 256), (1e-3, 256), (1e-2, 1024), (5e-2, 2048)])
 def test_what_each_batch_costs_decides_how_large_they_are(clock, each, budget):
     assert openvino_budget(Simulated(clock, 1e-4, each), 128, 512, clock) == budget
 

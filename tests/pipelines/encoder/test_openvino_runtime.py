@@ -109,3 +109,17 @@ def test_batches_are_cut_at_their_longest_text(tiny_model):
     encoder = TextEncoder.load(EncoderSpec(str(tiny_model), pooling="mean"), threads=1, runtime="openvino")
     stats = encoder.encode_tokens(encoder.tokenize(["the zip"])).stats
     assert (stats.tokens, stats.padded_tokens) == (4, 4)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sequence"])
+def test_a_batch_of_rows_of_all_lengths_is_encoded_as_with_tensorflow(tiny_model, pooling):
+    """One of its rows has no tokens at all, as what was cancelled has none."""
+    spec = EncoderSpec(str(tiny_model), pooling=pooling)
+    ours, theirs = (TextEncoder.load(spec, threads=1, runtime=name) for name in ("tensorflow", "openvino"))
+    tokens = theirs.tokenize(["read and write " * 40, "the zip", *(f"file {n} " * n for n in range(12))])
+    batch = [
+        np.concatenate([array, np.zeros_like(array[:1])]) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)
+    ]
+    due, got = ours.encode_batch(*batch)[:-1], theirs.encode_batch(*batch)[:-1]
+    shown = batch[1][:-1] > 0 if pooling == "sequence" else slice(None)
+    np.testing.assert_allclose(got[shown], due[shown], rtol=0, atol=1e-4)
