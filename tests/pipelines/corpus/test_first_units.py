@@ -49,6 +49,7 @@ def test_every_row_is_in_one_unit(widths):
     for width in widths:
         cut.append(cut[-1] + width)
     [found] = bounds(with_small_first_units(plan_of(replace(FILE, bounds=tuple(cut)))))
+    assert found is not None
     assert set(cut) <= set(found)
     assert all(after > before for before, after in pairwise(found))
     assert len(found) == len(cut) + min(PIECES, widths[0]) - 1
