@@ -125,7 +125,6 @@ def _job_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     parser.add_argument("-o", "--output", help="the folder of shards, made if it is not there")
     _vector_options(parser)
     pool = _pool_options(parser)
-    calibrate_option(pool)
     parser.add_argument(
         "--update",
         action=argparse.BooleanOptionalAction,
@@ -156,6 +155,7 @@ def _pool_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--gpus-per-worker", type=non_negative, default=0.0, metavar="N", help="default: 0, encode on the CPU"
     )
     runtime_option(pool)
+    calibrate_option(pool)
     pool.add_argument(
         "--through",
         metavar="APP",

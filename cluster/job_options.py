@@ -80,6 +80,7 @@ def job_of_output(planned: Planned, arguments: argparse.Namespace) -> Job:
         workers=arguments.workers,
         gpus_per_worker=arguments.gpus_per_worker,
         runtime=arguments.runtime,
+        calibrated_since=calibrated_since(arguments),
         address=arguments.address,
         storage=storage_of(arguments),
     )

@@ -125,8 +125,8 @@ class _LoadMeter(ModelMeter):
         super().__init__(metrics, model, token_budget)
         self._load = load
 
-    def micro_batch(self, batch: MicroBatch, seconds: float) -> None:
-        super().micro_batch(batch, seconds)
+    def micro_batch(self, batch: MicroBatch, positions: int, seconds: float) -> None:
+        super().micro_batch(batch, positions, seconds)
         self._load.add(seconds * batch.online / len(batch.rows))
 
 

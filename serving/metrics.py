@@ -94,10 +94,10 @@ class ModelMeter:
         self._wait = {lane: metrics.wait_seconds.labels(*labels, lane) for lane in Lane}
         self._late = {lane: metrics.late.labels(*labels, lane) for lane in Lane}
 
-    def micro_batch(self, batch: MicroBatch, seconds: float) -> None:
+    def micro_batch(self, batch: MicroBatch, positions: int, seconds: float) -> None:
         self._micro_batches.inc()
         self._seconds.observe(seconds)
-        self._positions.inc(len(batch.rows) * batch.length)
+        self._positions.inc(positions)
         self._capacity.inc(max(self._budget, batch.length))
         for lane, rows in ((Lane.ONLINE, batch.rows[: batch.online]), (Lane.BATCH, batch.rows[batch.online :])):
             self._rows[lane].inc(len(rows))

@@ -10,7 +10,7 @@ from pipelines.encoder.batching import full_batch_rows
 from pipelines.encoder.runtime import Runtime
 
 BUDGETS = (256, 512, 1024, 2048)
-# Of a text, in the batches that are tried; the median text of real corpora has about as many.
+# Of a text, in the batches that are tried, unless the encoder takes no such texts; about the median of real corpora.
 LENGTH = 32
 # A trial takes so many rounds after the first, which takes longer, or ends after so much time.
 ROUNDS, SECONDS = 5, 1.0
@@ -46,16 +46,20 @@ def calibrate(
 ) -> Calibration:
     """Tries both in turn, TensorFlow's graph first and what XLA makes of it where that may be the faster one.
 
-    length: of the texts that the encoder takes, at most. token_budget: that batches have with TensorFlow, which would
+    length: of the texts of the batches that are tried. token_budget: that batches have with TensorFlow, which would
     compile the shapes of each that is tried. clock: in seconds.
     """
     batch = _batch(length, token_budget)
-    tokens = batch[0].size
+    [seconds] = best_seconds([lambda: openvino(*_batch(length, BUDGETS[0]), full=True)], clock)
+    large = seconds > BATCH_SECONDS
+    if large:  # whose batches and whose compiling take long
+        batch = _batch(length, BUDGETS[0])
     enough = 1 - PADDING
     theirs, ours = best_seconds([lambda: openvino(*batch, full=True), lambda: tensorflow(*batch, full=False)], clock)
-    if enough * theirs <= ours < enough * theirs / (1 - COMPILING_SAVES):
+    if not large and enough * theirs <= ours < enough * theirs / (1 - COMPILING_SAVES):
         tensorflow.warm([batch[0].shape])
         theirs, ours = best_seconds([lambda: openvino(*batch, full=True), lambda: tensorflow(*batch, full=True)], clock)
+    tokens = batch[0].size
     if ours < enough * theirs:
         reason = f"{1e3 * ours:.1f} ms for {tokens} tokens, and {OPENVINO} {1e3 * theirs:.1f} ms"
         return Calibration(TENSORFLOW, token_budget, reason)
@@ -77,6 +81,8 @@ def _best_budget(openvino: RunBatch, length: int, seconds_per_token: float, cloc
         for budget in BUDGETS
         if budget == least or budget * seconds_per_token <= BATCH_SECONDS
     }
+    if len(batches) == 1:
+        return least
     seconds = best_seconds([lambda batch=batch: openvino(*batch, full=True) for batch in batches.values()], clock)
     costs = {budget: each / batch[0].size for (budget, batch), each in zip(batches.items(), seconds, strict=True)}
     return smallest_good_budget(costs)
@@ -93,8 +99,7 @@ def smallest_good_budget(seconds_per_token: dict[int, float]) -> int:
 
 
 def _batch(length: int, token_budget: int) -> Batch:
-    """A full one of texts that are usual, or as long as the encoder takes, int32 [b, L] each."""
-    length = min(LENGTH, length)
+    """A full one of texts of this length, int32 [b, L] each."""
     ones = np.ones((full_batch_rows(length, token_budget), length), np.int32)
     return ones, ones, np.zeros_like(ones)
 

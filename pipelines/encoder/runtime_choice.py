@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipelines.encoder.calibration import OPENVINO, TENSORFLOW, Calibration, calibrate, openvino_budget
+from pipelines.encoder.calibration import LENGTH, OPENVINO, TENSORFLOW, Calibration, calibrate, openvino_budget
 from pipelines.encoder.kept_calibration import calibrated, calibration_key, kept_calibration
 from pipelines.encoder.runtime import RUNTIMES, Runtime
 from pipelines.encoder.self_check import TEXTS, TOLERANCE, sample_batches, worst_distance
@@ -115,7 +115,7 @@ def _suiting(
 
 
 def _calibrate(tensorflow: TensorFlowRuntime, openvino: "OpenVinoRuntime", function: VectorFunction) -> Calibration:
-    length = function.encoder.fixed_length or function.resolved.max_tokens
+    length = function.encoder.fixed_length or min(LENGTH, function.resolved.max_tokens)
     run = _guarded(openvino)
     if function.precision == "float32":
         return calibrate(tensorflow, run, length, CPU_TOKEN_BUDGET)

@@ -238,14 +238,14 @@ class TextEncoder:
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or
         [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
-        value = self._grouped(word_ids, mask, type_ids) if self._grouping else self._closed(word_ids, mask, type_ids)
+        value = self._closed(word_ids, mask, type_ids) if self.pads else self._grouped(word_ids, mask, type_ids)
         with np.errstate(over="ignore"):
             return value.astype(self.resolved.spec.encoded_dtype)
 
     @property
-    def _grouping(self) -> bool:
-        """Whether the rows of a batch may be encoded at lengths of their own."""
-        return not self._vectors.closed_shapes and len(self.ladder) > 1 and self.resolved.pooling != "sequence"
+    def pads(self) -> bool:
+        """Whether `encode_batch` pads all rows of a batch to its length; else those of about one length go together."""
+        return self._vectors.closed_shapes or len(self.ladder) == 1 or self.resolved.pooling == "sequence"
 
     def _grouped(self, *batch: np.ndarray) -> np.ndarray:
         """Rows of about one length together, so that short ones do not wait for the padding of long ones."""

@@ -1,6 +1,7 @@
 """The part of what is missing that a run with a limit does."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from pipelines.corpus.plan import Plan, Unit
 from pipelines.output.remaining import Remaining
@@ -9,7 +10,8 @@ from pipelines.output.remaining import Remaining
 def first_part(left: Remaining, plan: Plan, rows: int) -> Remaining:
     """The first missing units worth so many rows; streamed files only where those of cut files are worth less.
 
-    A unit is worth its rows where the plan knows them (Parquet), else those that a unit has at most, about.
+    A unit is worth its rows where the plan knows them (Parquet), else by its share of the bytes of the file's
+    largest, which has those that a unit has at most, about.
     """
     units: list[Unit] = []
     worth = 0
@@ -22,7 +24,11 @@ def first_part(left: Remaining, plan: Plan, rows: int) -> Remaining:
 
 
 def _rows_of(plan: Plan, unit: Unit) -> int:
-    bounds = plan.files[unit.file].bounds
-    if bounds is None or plan.files[unit.file].format != "parquet":
+    file = plan.files[unit.file]
+    if file.bounds is None:
         return plan.shard_rows
-    return bounds[unit.slice + 1] - bounds[unit.slice]
+    width = file.bounds[unit.slice + 1] - file.bounds[unit.slice]
+    if file.format == "parquet":
+        return width
+    widest = max(after - before for before, after in pairwise(file.bounds))
+    return round(plan.shard_rows * width / max(widest, 1))

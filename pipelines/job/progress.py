@@ -9,8 +9,8 @@ from pipelines.encoder.stats import EncodeStats
 from pipelines.job.record import Outcome, Record
 from pipelines.output.layout import unit_named
 
-# Records come several at a time, and first those of all workers; as long they tell of no rate.
-TOGETHER_SECONDS = 1.0
+# Records come several at a time, once a second, and first those of all workers; as long they tell of no rate.
+TOGETHER_SECONDS = 2.5
 
 
 @dataclass(frozen=True)

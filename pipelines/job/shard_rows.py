@@ -25,6 +25,11 @@ def default_shard_rows(pooling: str | None, gpus_per_worker: float, sequence_byt
     return GPU_SHARD_ROWS if gpus_per_worker else CPU_SHARD_ROWS
 
 
+def default_of(resolved: ResolvedSpec, gpus_per_worker: float) -> int:
+    """Rows of a unit of a model that is at hand, about."""
+    return default_shard_rows(resolved.pooling, gpus_per_worker, sequence_bytes(resolved))
+
+
 def sequence_bytes(resolved: ResolvedSpec) -> int:
     """The bytes of the vectors of one row's tokens at full length, as encoded."""
     width = sequence_width(resolved.model_folder) or WIDE

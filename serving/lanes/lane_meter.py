@@ -8,8 +8,8 @@ from serving.lanes.lanes import Lane, MicroBatch
 class LaneMeter(Protocol):
     """Is told of events by the threads in which they happen."""
 
-    def micro_batch(self, batch: MicroBatch, seconds: float) -> None:
-        """A micro-batch is over. seconds: that it took."""
+    def micro_batch(self, batch: MicroBatch, positions: int, seconds: float) -> None:
+        """A micro-batch is over. positions: that were encoded. seconds: that it took."""
 
     def begun(self, lane: Lane, seconds: float) -> None:
         """The first row of a request is in a micro-batch. seconds: that it waited."""
@@ -27,7 +27,7 @@ class LaneMeter(Protocol):
 class _Unmetered:
     """A LaneMeter that forgets."""
 
-    def micro_batch(self, batch: MicroBatch, seconds: float) -> None: ...
+    def micro_batch(self, batch: MicroBatch, positions: int, seconds: float) -> None: ...
 
     def begun(self, lane: Lane, seconds: float) -> None: ...
 

@@ -16,6 +16,7 @@ from pipelines.encoder.tokens import Tokens
 from serving.admission import Queue, Throughput
 from serving.lanes.lane_meter import UNMETERED, LaneMeter
 from serving.lanes.lanes import Lane, Lanes, MicroBatch, by_request
+from serving.lanes.rows_by_length import Row
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,17 @@ class StoppedError(Exception):
 
 
 class MicroBatchEncoder(Protocol):
-    """What the thread needs of an encoder. ladder: the lengths it takes. token_budget: positions of a micro-batch."""
+    """What the thread needs of an encoder. ladder: the lengths it takes. token_budget: positions of a micro-batch.
+    pads: whether all rows of a batch are padded to its length."""
 
     @property
     def ladder(self) -> tuple[int, ...]: ...
 
     @property
     def token_budget(self) -> int: ...
+
+    @property
+    def pads(self) -> bool: ...
 
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         """int32 [b, L] each, L of the ladder, to [b, dim], or [b, L, dim] for `sequence`."""
@@ -44,7 +49,7 @@ class MicroBatchEncoder(Protocol):
 
 @dataclass
 class Cost:
-    """What requests have taken of the encoder. rows: by the length to which they were padded. seconds: their share, by
+    """What requests have taken of the encoder. rows: by the length at which they were encoded. seconds: their share, by
     rows, of the micro-batches that they were in."""
 
     rows: Counter[int] = field(default_factory=Counter)
@@ -174,7 +179,7 @@ class LaneThread:
         self._at_hand_since = None
         seconds = self._clock() - started
         self.throughput.add(sum(row.tokens for row in batch.rows), seconds)
-        self._meter.micro_batch(batch, seconds)
+        self._meter.micro_batch(batch, sum(self._length(row, batch) for row in batch.rows), seconds)
 
     def _answer_failed(self, batch: MicroBatch, error: Exception) -> None:
         """Each request by itself, since perhaps only one of them is at fault."""
@@ -220,6 +225,10 @@ class LaneThread:
                 array[place, : len(part)] = part
         return self._encoder.encode_batch(*arrays)
 
+    def _length(self, row: Row, batch: MicroBatch) -> int:
+        """At which it is encoded, but for the little padding that is left where rows are not padded to the batch's."""
+        return batch.length if self._encoder.pads else row.tokens
+
     def _hand_out(self, batch: MicroBatch, values: np.ndarray, seconds: float) -> None:
         done: list[_Request] = []
         with self._changed:
@@ -229,7 +238,7 @@ class LaneThread:
                     continue
                 request.vectors[row.index] = value if value.ndim == 1 else value[: row.tokens]
                 request.left -= 1
-                request.cost.rows[batch.length] += 1
+                request.cost.rows[self._length(row, batch)] += 1
                 request.cost.seconds += seconds / len(batch.rows)
                 if not request.left:
                     done.append(self._requests.pop(row.request))

@@ -29,6 +29,7 @@ texts = pq.read_table(file, columns=["text"])["text"].to_pylist()
 encoder = TextEncoder.load(EncoderSpec(model, max_tokens=tokens), threads=1, runtime="auto")
 encoder.encode(texts[:10])
 texts = texts[half::2][part::parts]
+print("ready", flush=True)
 input()
 start = time.perf_counter()
 encoder.encode(texts)
@@ -65,7 +66,14 @@ def encoder_alone(corpus: Path, half: int) -> float:
         )
         for part in range(parts)
     ]
-    told = [process.communicate("\n")[0].split()[-2:] for process in running]
+    for process in running:
+        assert process.stdout
+        process.stdout.readline()
+    for process in running:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [process.communicate()[0].split()[-2:] for process in running]
     print(f"the encoder alone, {told[0][0]}: {', '.join(f'{float(seconds):.0f} s' for _, seconds in told)}", flush=True)
     return max(float(seconds) for _, seconds in told)
 

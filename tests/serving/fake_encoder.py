@@ -41,6 +41,7 @@ class FakeEncoder:
 
     ladder = length_ladder(MAX_TOKENS)
     token_budget = 64
+    pads = True
     runtime = "tensorflow"
     fingerprint = "f" * 64
     tokenize = FakeTokenizer()

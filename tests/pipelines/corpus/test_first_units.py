@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.corpus.first_units import PIECES, with_small_first_units
+from pipelines.corpus.first_units import LEAST_SLICES, PIECES, with_small_first_units
 from pipelines.corpus.plan_types import CorpusFile, Plan
 
-FILE = CorpusFile(0, "a.parquet", 1, "1", "parquet", None, 3000, (0, 1000, 2000, 3000), None)
+FILE = CorpusFile(0, "a.parquet", 1, "1", "parquet", None, 17_000, tuple(range(0, 17_001, 1000)), None)
 
 
 def plan_of(*files):
@@ -22,20 +22,21 @@ def bounds(plan):
 
 
 def test_the_first_unit_becomes_several():
-    due = (0, 125, 250, 375, 500, 625, 750, 875, 1000, 2000, 3000)
+    due = (0, 125, 250, 375, 500, 625, 750, 875, *range(1000, 17_001, 1000))
     assert bounds(with_small_first_units(plan_of(FILE, FILE))) == [due, FILE.bounds]
 
 
 @pytest.mark.parametrize(
     "file",
     [
+        replace(FILE, bounds=tuple(range(0, 15_001, 1000))),
         replace(FILE, bounds=(0, 1000)),
         replace(FILE, bounds=(0, 0)),
         replace(FILE, bounds=None),
         replace(FILE, error="damaged"),
     ],
 )
-def test_a_file_of_one_unit_or_of_unknown_ones_stays_as_it_is(file):
+def test_a_file_of_few_units_or_of_unknown_ones_stays_as_it_is(file):
     assert bounds(with_small_first_units(plan_of(file, FILE))) == [file.bounds, FILE.bounds]
 
 
@@ -43,7 +44,7 @@ def test_a_plan_without_files_stays_as_it_is():
     assert with_small_first_units(plan_of()) == plan_of()
 
 
-@given(st.lists(st.integers(1, 5000), min_size=2, max_size=5))
+@given(st.lists(st.integers(1, 5000), min_size=LEAST_SLICES, max_size=40))
 def test_every_row_is_in_one_unit(widths):
     cut = [0]
     for width in widths:

@@ -1,5 +1,7 @@
 """A calibration takes the faster runtime and the smallest batches as good as the best; a machine measures once."""
 
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -13,6 +15,8 @@ from pipelines.encoder.kept_calibration import calibrated, calibration_key, kept
 
 FOUND = Calibration("openvino", 1024, "1 ms")
 KEY = "key"
+FILE = '{"runtime": %s, "token_budget": %s, "reason": "", "measured": 1}'
+WRONG = [('"onnx"', "512"), ("[]", "512"), ('"openvino"', "1e999"), ('"openvino"', "0"), ('"openvino"', "[]")]
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +49,10 @@ class Simulated:
     def __init__(self, clock, seconds_per_token, each=0.0, compiled=1.0):
         self.clock, self.seconds_per_token, self.each, self.compiled = clock, seconds_per_token, each, compiled
         self.warmed = []
-        self.sizes = []
+        self.shapes = []
 
     def __call__(self, word_ids, mask, type_ids, full):
-        self.sizes.append(word_ids.size)
+        self.shapes.append(word_ids.shape)
         share = self.compiled if full and word_ids.shape in self.warmed else 1.0
         self.clock.now += (self.seconds_per_token * word_ids.size + self.each) * share
         return np.zeros((len(word_ids), 4), np.float32)
@@ -57,66 +61,76 @@ class Simulated:
         self.warmed.extend(shapes)
 
     @property
+    def sizes(self):
+        return [rows * length for rows, length in self.shapes]
+
+    @property
     def compiled_shapes(self):
         return frozenset(self.warmed)
 
 
 def test_the_faster_runtime_is_taken(clock):
     quick, slow = Simulated(clock, 1e-4), Simulated(clock, 1e-3)
-    assert calibrate(slow, quick, 128, 512, clock).runtime == "openvino"
-    assert calibrate(quick, slow, 128, 512, clock).runtime == "tensorflow"
+    assert calibrate(slow, quick, 32, 512, clock).runtime == "openvino"
+    assert calibrate(quick, slow, 32, 512, clock).runtime == "tensorflow"
 
 
 def test_tensorflow_has_to_be_faster_by_what_its_padding_costs(clock):
-    assert calibrate(Simulated(clock, 0.95e-4), Simulated(clock, 1e-4), 128, 512, clock).runtime == "openvino"
+    assert calibrate(Simulated(clock, 0.95e-4), Simulated(clock, 1e-4), 32, 512, clock).runtime == "openvino"
 
 
 def test_both_times_are_told(clock):
-    found = calibrate(Simulated(clock, 1e-3), Simulated(clock, 1e-4), 128, 512, clock)
+    found = calibrate(Simulated(clock, 1e-3), Simulated(clock, 1e-4), 32, 512, clock)
     assert found.reason == "51.2 ms for 512 tokens, and tensorflow 512.0 ms"
 
 
 def test_tensorflow_is_compiled_where_that_may_make_it_the_faster_one(clock):
     tensorflow = Simulated(clock, 1.2e-4, compiled=0.7)
-    assert calibrate(tensorflow, Simulated(clock, 1e-4), 128, 512, clock).runtime == "tensorflow"
+    assert calibrate(tensorflow, Simulated(clock, 1e-4), 32, 512, clock).runtime == "tensorflow"
     assert tensorflow.warmed == [(16, 32)]
 
 
 @pytest.mark.parametrize("seconds", [0.8e-4, 2e-4])
 def test_tensorflow_is_not_compiled_where_that_changes_nothing(clock, seconds):
     tensorflow = Simulated(clock, seconds)
-    calibrate(tensorflow, Simulated(clock, 1e-4), 128, 512, clock)
+    calibrate(tensorflow, Simulated(clock, 1e-4), 32, 512, clock)
     assert tensorflow.warmed == []
 
 
 @pytest.mark.parametrize(("each", "budget"), [(0.0, 256), (1e-3, 256), (1e-2, 1024), (5e-2, 2048)])
 def test_what_each_batch_costs_decides_how_large_they_are(clock, each, budget):
-    assert openvino_budget(Simulated(clock, 1e-4, each), 128, 512, clock) == budget
+    assert openvino_budget(Simulated(clock, 1e-4, each), 32, 512, clock) == budget
 
 
 def test_batches_that_take_long_are_not_tried(clock):
     slow = Simulated(clock, 1e-2)
-    assert openvino_budget(slow, 128, 512, clock) == 256
+    assert openvino_budget(slow, 32, 512, clock) == 256
     assert max(slow.sizes) == 512
 
 
-def test_a_short_encoders_batches_are_as_long_as_it_takes(clock):
+def test_the_batches_are_of_the_length_that_is_told(clock):
     tensorflow = Simulated(clock, 1e-4)
-    calibrate(tensorflow, Simulated(clock, 1e-3), 16, 512, clock)
-    assert tensorflow.sizes[0] == 512
+    calibrate(tensorflow, Simulated(clock, 1e-3), 128, 512, clock)
+    assert {shape[1] for shape in tensorflow.shapes} == {128}
+
+
+def test_a_large_encoder_is_tried_with_the_smallest_batch_and_not_compiled(clock):
+    tensorflow, openvino = Simulated(clock, 1.2e-2), Simulated(clock, 1e-2)
+    assert calibrate(tensorflow, openvino, 32, 512, clock).token_budget == 256
+    assert ({*tensorflow.sizes, *openvino.sizes}, tensorflow.warmed) == ({256}, [])
 
 
 def test_the_smallest_budget_wins_among_equals():
     assert smallest_good_budget({256: 1.01, 512: 1.0, 1024: 1.0}) == 256
 
 
+def fail():
+    raise AssertionError("measured")
+
+
 def test_what_was_measured_is_kept():
     assert calibrated(KEY, 0.0, lambda: FOUND) == FOUND
     assert kept_calibration(KEY, 0.0) == FOUND
-
-
-def fail():
-    raise AssertionError("measured")
 
 
 def test_what_is_kept_is_not_measured_again():
@@ -127,11 +141,12 @@ def test_what_is_kept_is_not_measured_again():
 def test_what_is_older_than_asked_for_is_measured_again():
     calibrated(KEY, 0.0, lambda: FOUND)
     other = Calibration("tensorflow", 512, "2 ms")
-    assert calibrated(KEY, time.time() + 60, lambda: other) == other
-    assert kept_calibration(KEY, 0.0) == other
+    since = time.time() + 60  # by a clock that is ahead of this machine's
+    assert calibrated(KEY, since, lambda: other) == other
+    assert calibrated(KEY, since, fail) == other
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"runtime": "openvino"}', '{"token_budget": [], "runtime": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"runtime": "openvino"}', *(FILE % wrong for wrong in WRONG)])
 def test_a_damaged_file_is_measured_again(cache, content):
     calibrated(KEY, 0.0, lambda: FOUND)
     (cache / "calibrations" / f"{KEY}.json").write_text(content)
@@ -143,6 +158,26 @@ def test_without_a_folder_to_keep_it_in_it_is_measured(cache, caplog):
     cache.write_text("no folder")
     assert calibrated(KEY, 0.0, lambda: FOUND) == FOUND
     assert "cannot be kept" in caplog.text
+
+
+def test_another_user_of_the_folder_reads_what_is_kept(cache):
+    calibrated(KEY, 0.0, lambda: FOUND)
+    assert (cache / "calibrations" / f"{KEY}.json").stat().st_mode & 0o044
+
+
+def test_where_files_cannot_be_locked_it_is_measured(monkeypatch, caplog):
+    def refuse(*given):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert calibrated(KEY, 0.0, lambda: FOUND) == FOUND
+    assert "cannot be kept" in caplog.text
+
+
+def test_what_is_kept_is_read_without_a_lock(monkeypatch):
+    calibrated(KEY, 0.0, lambda: FOUND)
+    monkeypatch.setattr(fcntl, "flock", fail)
+    assert calibrated(KEY, 0.0, fail) == FOUND
 
 
 def test_what_fails_to_be_measured_is_not_kept():
@@ -164,7 +199,7 @@ def measure_beside_others(folder, barrier):
 
 
 def test_of_processes_that_start_together_one_measures(tmp_path):
-    spawned = multiprocessing.get_context("fork")
+    spawned = multiprocessing.get_context("spawn")
     barrier = spawned.Barrier(4)
     processes = [spawned.Process(target=measure_beside_others, args=(tmp_path, barrier)) for _ in range(4)]
     for process in processes:

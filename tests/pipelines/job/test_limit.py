@@ -23,6 +23,12 @@ def test_streamed_files_are_read_where_the_others_are_not_enough():
     assert first_part(EVERYTHING, PLAN, 56) == EVERYTHING
 
 
+def test_units_of_lines_are_worth_their_share_of_the_largest():
+    lines = CorpusFile(0, "b.jsonl", 900, "v", "jsonl", None, None, (0, 30, 60, 360, 660), None)
+    left = Remaining(tuple(Plan((lines,), 10).units()), (), None)
+    assert len(first_part(left, Plan((lines,), 10), 12).units) == 3
+
+
 def test_what_is_committed_does_not_count():
     left = Remaining((Unit(0, 2), Unit(1, 0)), (), 6)
     assert first_part(left, PLAN, 5).units == (Unit(0, 2),)

@@ -71,7 +71,7 @@ def test_records_that_come_together_with_the_first_one_tell_of_no_rate(clock):
 
 def test_units_that_come_steadily_give_their_rate_from_the_first_seconds_on(clock):
     totals = Totals(committed=0, planned=100, clock=clock)
-    for _ in range(8):
+    for _ in range(16):
         totals.add(done(rows=100, tokens=700))
         clock.now += 0.25
     totals.add(done(rows=100, tokens=700))

@@ -19,6 +19,7 @@ class SlowEncoder:
 
     ladder = length_ladder(32)
     token_budget = 128
+    pads = True
 
     def __init__(self) -> None:
         self.let = threading.Semaphore(0)
