@@ -12,7 +12,7 @@ from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.job.cores import usable_cores
 from pipelines.job.estimate import Estimate, estimate
 from pipelines.job.sampling import KindRows, rows_by_kind, take_samples
-from pipelines.job.shard_rows import default_of, default_shard_rows
+from pipelines.job.shard_rows import begins_small, default_shard_rows, sequence_bytes
 from pipelines.numbers import count, duration, rate, size
 
 SHOWN_BROKEN = 5
@@ -28,13 +28,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         encoder_of(arguments)  # or there is no time to be told or paid
     storage, columns = storage_of(arguments), columns_of(arguments)
     resolved = resolve_spec(encoder_of(arguments), storage.options) if arguments.model else None
-    shard_rows = arguments.shard_rows or _default_shard_rows(arguments, resolved)
+    shard_rows = _shard_rows(arguments, resolved)
     plan = make_plan(arguments.inputs, columns, shard_rows, storage)
     known = all(file.rows is not None or file.error for file in plan.files)
     samples = take_samples(plan, columns, storage) if resolved or not known else []
     kinds = rows_by_kind(plan, samples)
     rows = sum(file.rows or 0 for file in plan.files) + sum(kind.rows for kind in kinds)
-    small_first = shard_rows == _default_shard_rows(arguments, resolved)
+    pooling = resolved.pooling if resolved else arguments.pooling
+    small_first = begins_small(shard_rows, pooling, arguments.gpus_per_worker)
     for line in _plan_lines(with_small_first_units(plan) if small_first else plan, kinds, rows):
         console.print(line)
     if not resolved:
@@ -62,11 +63,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _default_shard_rows(arguments: argparse.Namespace, resolved: ResolvedSpec | None) -> int:
-    """As `embed` would have them for a new output."""
+def _shard_rows(arguments: argparse.Namespace, resolved: ResolvedSpec | None) -> int:
+    """Those asked for, or as `embed` would have them for a new output."""
+    if arguments.shard_rows:
+        return arguments.shard_rows
     if resolved is None:
         return default_shard_rows(arguments.pooling, arguments.gpus_per_worker)
-    return default_of(resolved, arguments.gpus_per_worker)
+    return default_shard_rows(resolved.pooling, arguments.gpus_per_worker, sequence_bytes(resolved))
 
 
 def _plan_lines(plan: Plan, kinds: list[KindRows], rows: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pipelines.corpus.plan import Unit
 from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
 from pipelines.job.job import Job, located
-from pipelines.job.shard_rows import default_of
+from pipelines.job.shard_rows import default_shard_rows, sequence_bytes
 from pipelines.output.job_file import JobFile, difference, job_from_bytes
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest, load_manifest
@@ -59,7 +59,7 @@ def look_at_output(job: Job, resolved: ResolvedSpec) -> Found:
     before = job_from_bytes(output, job_bytes) if job_bytes is not None and (plan_bytes is not None or shards) else None
     shard_rows = job.shard_rows or (before and before.shard_rows)
     if shard_rows is None:
-        shard_rows = default_of(resolved, job.gpus_per_worker)
+        shard_rows = default_shard_rows(resolved.pooling, job.gpus_per_worker, sequence_bytes(resolved))
     job_file = _job_file(job, resolved, shard_rows)
     if before is not None and (told := difference(before, job_file)):
         raise UsageError(_made_otherwise(output, told, bool(shards)))

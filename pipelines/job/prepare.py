@@ -14,7 +14,7 @@ from pipelines.encoder.spec import ResolvedSpec
 from pipelines.errors import InputChangedError, UsageError
 from pipelines.job.found import Found, look_for
 from pipelines.job.job import Job
-from pipelines.job.shard_rows import default_of
+from pipelines.job.shard_rows import begins_small
 from pipelines.output.job_file import job_to_bytes
 from pipelines.output.layout import Output
 from pipelines.output.manifest import Manifest
@@ -59,8 +59,7 @@ def settle(found: Found) -> Prepared:
     job, changes = found.job, Changes()
     if found.planned is None:
         plan = make_plan(job.inputs, job.columns, found.job_file.shard_rows, job.storage)
-        # By the size alone, so that a rerun that does not name it makes the same plan.
-        if found.job_file.shard_rows == default_of(found.resolved, job.gpus_per_worker):
+        if begins_small(found.job_file.shard_rows, found.resolved.pooling, job.gpus_per_worker):
             plan = with_small_first_units(plan)
     elif job.update:
         given = found.planned.plan, job.inputs, job.columns, job.storage, found.with_shards

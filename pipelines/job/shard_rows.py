@@ -25,9 +25,12 @@ def default_shard_rows(pooling: str | None, gpus_per_worker: float, sequence_byt
     return GPU_SHARD_ROWS if gpus_per_worker else CPU_SHARD_ROWS
 
 
-def default_of(resolved: ResolvedSpec, gpus_per_worker: float) -> int:
-    """Rows of a unit of a model that is at hand, about."""
-    return default_shard_rows(resolved.pooling, gpus_per_worker, sequence_bytes(resolved))
+def begins_small(shard_rows: int, pooling: str | None, gpus_per_worker: float) -> bool:
+    """Whether the first units of a new plan are smaller: where they have the default size, unless it is small itself.
+
+    By the size alone, so that a rerun that does not name it makes the same plan.
+    """
+    return pooling != "sequence" and shard_rows == default_shard_rows(pooling, gpus_per_worker)
 
 
 def sequence_bytes(resolved: ResolvedSpec) -> int:

@@ -7,7 +7,6 @@ from cluster.job_options import job_of
 from cluster.workforce import workforce_of
 from pipelines.errors import UsageError
 
-
 OF_A_POOL = [("--workers", "1"), ("--gpus-per-worker", "1"), ("--runtime", "openvino"), ("--calibrate",)]
 
 
