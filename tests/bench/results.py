@@ -10,7 +10,7 @@ from tests.bench import bench
 BENCHMARKS = bench.ROOT / "BENCHMARKS.md"
 CHARTS = bench.ROOT / "docs"
 
-BAR, GAP, LEFT, RIGHT, LABEL = 18, 6, 330, 90, 13
+BAR, GAP, LEFT, RIGHT, LABEL = 18, 6, 350, 90, 13
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def write_chart(name: str, title: str, bars: Sequence[Bar]) -> Path:
 
 def chart_svg(title: str, bars: Sequence[Bar]) -> str:
     """Level bars from one zero, each with its name, its median and a line from its least to its largest value."""
-    width, top = 860, 34
+    width, top = 880, 34
     most = max(bar.high for bar in bars)
     scale = (width - LEFT - RIGHT) / most
     drawn = [_bar_svg(bar, top + number * (BAR + GAP), scale) for number, bar in enumerate(bars)]
