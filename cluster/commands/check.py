@@ -17,7 +17,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     resolved = resolve_spec(spec, storage_of(arguments).options)
     # With a thread, as workers have where there are as many as cores.
     encoder = TextEncoder.load_resolved(resolved, 1, "auto", calibrated_since(arguments))
-    facts = encoder.facts()
+    facts = encoder.facts
+    longest = encoder.ladder[-1]
     vectors = encoder.encode(["", "a short text", "a longer text " * 200])
     rows = {
         "call": GENERATIONS[facts.generation],
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         f"{count(facts.layers, 'layer')} of encoder_outputs",
         "tokeniser": str(resolved.preprocessor_folder or "built from the model's own vocabulary"),
         "positions": f"{facts.max_positions:,}" if facts.max_positions else "not told",
-        "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_per_token)}",
+        "parameters": f"{facts.parameters / 1e6:.1f} M{_operations(facts.flop_of_row(longest) / longest)}",
         "default spec": f"pooling {resolved.pooling}, normalize {str(resolved.normalize).lower()}, "
         f"max tokens {resolved.max_tokens}",
         "runtime here": f"{encoder.runtime}: {encoder.runtime_reason}; {encoder.token_budget:,} tokens a batch",

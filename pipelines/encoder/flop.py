@@ -20,10 +20,9 @@ CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 PRODUCTS = {"MatMul": "transpose_a", "BatchMatMul": "adj_x", "BatchMatMulV2": "adj_x", "BatchMatMulV3": "adj_x"}
 
 
-def flop_by_length(
-    function: Callable[..., tf.Tensor], fixed_length: int | None, longest: int
-) -> Callable[[int], float]:
-    """What a row of a length costs in `function`, or 0 at every length where that cannot be known.
+def flop_by_length(function: Callable[..., tf.Tensor], fixed_length: int | None, longest: int) -> tuple[float, ...]:
+    """What a row of a length costs in `function`: a polynomial of the length, its coefficients from the highest power
+    on; none where the cost cannot be known.
 
     function takes three int32 tensors [rows, length]: of length `fixed_length` only, if that is a number, else of any
     up to `longest`.
@@ -37,9 +36,8 @@ def flop_by_length(
         costs = [_cost(traced, flat.needed, length) for length in lengths]
     except Exception as error:  # a graph of a kind that is not foreseen here makes no model unusable
         log.info("the operations of this encoder cannot be counted: %s", error)
-        return lambda length: 0.0
-    polynomial = np.polyfit(lengths, costs, len(lengths) - 1)
-    return lambda length: float(np.round(np.polyval(polynomial, length)))
+        return ()
+    return tuple(np.polyfit(lengths, costs, len(lengths) - 1).tolist())
 
 
 class _FlatGraph:

@@ -31,7 +31,7 @@ def calibration_key(fingerprint: str, threads: int | None, cpu_file: Path = CPU_
         fingerprint,
         threads or f"all of {os.cpu_count()}",
         _cpu(cpu_file),
-        *[_version(package) for package in PACKAGES],
+        *[package_version(package) for package in PACKAGES],
     ]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
 
@@ -91,7 +91,8 @@ def _cpu(cpu_file: Path) -> list[str]:
     return [line for name in ("model name", "flags") for line in re.findall(rf"^{name}\s*:.*$", told, re.MULTILINE)[:1]]
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The installed version, None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -8,14 +8,13 @@ dead downloader, and the folder appears by one rename, so nobody sees half a mod
 import fcntl
 import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.cache_folder import cache_folder
 from pipelines.errors import ModelError
 from pipelines.store_errors import FULL
+from pipelines.whole_folder import whole_folder
 
 
 def cached(handle: str, place: str, version: str | None, fetch: Callable[[Path], None]) -> Path:
@@ -38,7 +37,7 @@ def cached(handle: str, place: str, version: str | None, fetch: Callable[[Path],
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if not final.is_dir():
-                _fetch_into(final, stem, fetch)
+                whole_folder(final, stem, fetch)
         except OSError as error:
             if error.errno in FULL:
                 raise _unusable(handle, models, error) from error
@@ -78,21 +77,6 @@ def _stem(handle: str, place: str) -> str:
 
 def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _fetch_into(final: Path, stem: str, fetch: Callable[[Path], None]) -> None:
-    """Fills a new folder beside `final` and renames it; the caller holds the place's lock."""
-    for leftover in final.parent.glob(f"{stem}.partial-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial = Path(tempfile.mkdtemp(prefix=f"{stem}.partial-", dir=final.parent))
-    try:
-        fetch(partial)
-        partial.chmod(0o755)
-        # An archive sets the times of what it holds, and of this folder too.
-        partial.touch()
-        partial.rename(final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _unusable(handle: str, models: Path, error: OSError) -> ModelError:

@@ -3,79 +3,46 @@ this machine; in reduced precision OpenVINO, so that all workers and replicas ha
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from pipelines.encoder.calibration import LENGTH, OPENVINO, TENSORFLOW, Calibration, calibrate, openvino_budget
+from pipelines.encoder.execution import (
+    AS_ASKED,
+    AS_SETTLED,
+    CPU_TOKEN_BUDGET,
+    GPU_TOKEN_BUDGET,
+    Chosen,
+    Execution,
+)
 from pipelines.encoder.kept_calibration import calibrated, calibration_key, kept_calibration
-from pipelines.encoder.runtime import RUNTIMES, Runtime
-from pipelines.encoder.self_check import TEXTS, TOLERANCE, sample_batches, worst_distance
+from pipelines.encoder.self_check import TOLERANCE, SelfCheck
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
-from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.vector_function import VectorFunction
-from pipelines.errors import RuntimeUnfitError, UsageError, first_line
+from pipelines.errors import RuntimeUnfitError, first_line
 
 if TYPE_CHECKING:
     from pipelines.encoder.openvino_runtime import OpenVinoRuntime
 
 log = logging.getLogger(__name__)
 
-AS_ASKED = "as asked for"
-
-# Tokens in one batch, padding included, where no calibration has found another number. On a CPU core the batch's
-# activations should stay in its caches; a GPU wants more at once.
-CPU_TOKEN_BUDGET = 512
-GPU_TOKEN_BUDGET = 32768
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How batches are to be run. wanted: one of RUNTIMES; auto is for the CPU alone. threads: of the CPU, None for all.
-    gpu: whether TensorFlow has one. settled: whether auto takes OpenVINO wherever it is right, be there a faster one
-    or not. calibrated_since: no older calibration of auto's is taken, in seconds of the epoch."""
-
-    wanted: str = "tensorflow"
-    threads: int | None = None
-    gpu: bool = False
-    settled: bool = False
-    calibrated_since: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.wanted not in RUNTIMES:
-            raise UsageError(f"--runtime {self.wanted}: one of {', '.join(RUNTIMES)}")
-
-    def going_on_with(self, runtime: str) -> "Execution":
-        """For a further output of an encoder that runs by this one, in a process that answers people: TensorFlow if
-        OpenVINO should give that output wrong, whatever was asked for."""
-        if runtime == "tensorflow":
-            return replace(self, wanted="tensorflow")
-        return replace(self, wanted="auto", settled=True)
-
-
-class Chosen(NamedTuple):
-    """reason: why it is this runtime, for people. token_budget: positions of a batch, padding included."""
-
-    runtime: Runtime
-    reason: str
-    token_budget: int = CPU_TOKEN_BUDGET
-
 
 class _UnfitError(Exception):
     """Why a runtime is not taken."""
 
 
-def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: Tokenizer) -> Chosen:
-    """The runtime for a function, and for the tokens that the tokenizer gives. Warns where OpenVINO is there and unfit.
+def choose_runtime(execution: Execution, function: VectorFunction, check: Callable[[], SelfCheck]) -> Chosen:
+    """The runtime for a function. Warns where OpenVINO is there and unfit.
+
+    check: what OpenVINO is to be tried on.
 
     Raises RuntimeUnfitError where OpenVINO is asked for and is not there, or does not give the right vectors.
     """
     if execution.wanted == "openvino":
         try:
             openvino = _load_openvino(function, execution.threads)
-            _check(openvino, function, tokenizer)
+            _check(openvino, check())
         except ImportError as error:
             raise RuntimeUnfitError(
                 f"--runtime openvino: {first_line(error)}; pip install encorpus[openvino], or use --runtime tensorflow"
@@ -90,11 +57,11 @@ def choose_runtime(execution: Execution, function: VectorFunction, tokenizer: To
         return Chosen(tensorflow, reason, GPU_TOKEN_BUDGET)
     if execution.wanted == "tensorflow":
         return Chosen(tensorflow, AS_ASKED)
-    return _suiting(execution, tensorflow, function, tokenizer)
+    return _suiting(execution, tensorflow, function, check)
 
 
 def _suiting(
-    execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, tokenizer: Tokenizer
+    execution: Execution, tensorflow: TensorFlowRuntime, function: VectorFunction, check: Callable[[], SelfCheck]
 ) -> Chosen:
     key = calibration_key(function.resolved.fingerprint, execution.threads)
     known = None if execution.settled else kept_calibration(key, execution.calibrated_since)
@@ -102,9 +69,9 @@ def _suiting(
         return Chosen(tensorflow, known.reason, known.token_budget)
     try:
         openvino = _load_openvino(function, execution.threads)
-        _check(openvino, function, tokenizer)
+        _check(openvino, check())
         if execution.settled:
-            return Chosen(openvino, "as for another output of this encoder")
+            return Chosen(openvino, AS_SETTLED)
         found = calibrated(key, execution.calibrated_since, lambda: _calibrate(tensorflow, openvino, function))
     except ImportError as error:
         return Chosen(tensorflow, f"OpenVINO is not installed: {first_line(error)}")
@@ -126,10 +93,10 @@ def _calibrate(tensorflow: TensorFlowRuntime, openvino: "OpenVinoRuntime", funct
 
 def _load_openvino(function: VectorFunction, threads: int | None) -> "OpenVinoRuntime":
     """Raises ImportError, and _UnfitError where OpenVINO cannot run this graph."""
-    from pipelines.encoder.openvino_runtime import OpenVinoRuntime
+    from pipelines.encoder.openvino_conversion import openvino_runtime
 
     try:
-        return OpenVinoRuntime(function, threads)
+        return openvino_runtime(function, threads)
     except Exception as error:  # of many types, for an operation that it does not know
         raise _UnfitError(f"OpenVINO cannot run this encoder: {first_line(error)}") from error
 
@@ -146,11 +113,9 @@ def _guarded(openvino: "OpenVinoRuntime") -> Callable[..., np.ndarray]:
     return run
 
 
-def _check(openvino: "OpenVinoRuntime", function: VectorFunction, tokenizer: Tokenizer) -> None:
+def _check(openvino: "OpenVinoRuntime", check: SelfCheck) -> None:
     """Raises _UnfitError where its vectors are not TensorFlow's."""
-    reference = tf.function(function, input_signature=function.specs, autograph=False)
-    batches = sample_batches(tokenizer(list(TEXTS)), function.encoder.fixed_length)
-    distance = worst_distance(_guarded(openvino), reference, batches)
+    distance = check.worst_distance(_guarded(openvino))
     tolerance = TOLERANCE[openvino.precision]
     if distance > tolerance:
         raise _UnfitError(

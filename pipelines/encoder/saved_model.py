@@ -16,9 +16,8 @@ import tensorflow_text  # noqa: F401  registers the ops that text SavedModels ho
 from pipelines.encoder.model_cache import entry_of
 from pipelines.encoder.pooling import EncoderOutputs
 from pipelines.encoder.saved_model_file import positions
+from pipelines.encoder.token_graphs import INPUT_NAMES
 from pipelines.errors import ModelError, first_line
-
-INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 EncoderFunction = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], EncoderOutputs]
 

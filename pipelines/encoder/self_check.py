@@ -1,6 +1,8 @@
 """Whether a runtime gives the vectors that TensorFlow gives in float32, tried on a few texts before it is trusted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +24,60 @@ TEXTS = (
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True)
+class SelfCheck:
+    """Batches, and what TensorFlow gives for each in float32: [b, dim], or [b, L, dim] for `sequence`."""
+
+    batches: tuple[Batch, ...]
+    due: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, reference: Callable[..., object], batches: Sequence[Batch]) -> "SelfCheck":
+        """reference: gives the vectors of a batch."""
+        return cls(tuple(batches), tuple(np.asarray(reference(*batch)) for batch in batches))
+
+    def worst_distance(self, runtime: Callable[..., np.ndarray]) -> float:
+        """How far the runtime's worst vector is from the one that is due, as a share of its length or of 1; infinite
+        where one is no number, or no vector of that shape."""
+        return max(self._distances(runtime), default=0.0)
+
+    def same_tokens(self, batches: Sequence[Batch]) -> bool:
+        """Whether these are the batches."""
+        return len(batches) == len(self.batches) and all(
+            np.array_equal(theirs, ours)
+            for batch, own in zip(batches, self.batches, strict=True)
+            for theirs, ours in zip(batch, own, strict=True)
+        )
+
+    def save(self, path: Path) -> None:
+        """Writes it to a file."""
+        arrays = {f"batch{place}": np.stack(batch) for place, batch in enumerate(self.batches)}
+        arrays |= {f"due{place}": vectors for place, vectors in enumerate(self.due)}
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "SelfCheck":
+        """What `save` has written. Raises OSError, ValueError or KeyError for anything else."""
+        with np.load(path, allow_pickle=False) as arrays:
+            places = range(len(arrays.files) // 2)
+            batches = [arrays[f"batch{place}"] for place in places]
+            due = tuple(arrays[f"due{place}"] for place in places)
+            return cls(tuple((word_ids, mask, type_ids) for word_ids, mask, type_ids in batches), due)
+
+    def _distances(self, runtime: Callable[..., np.ndarray]) -> Iterator[float]:
+        for batch, due in zip(self.batches, self.due, strict=True):
+            got = runtime(*batch, full=True)
+            if got.shape != due.shape:
+                yield np.inf
+                continue
+            if due.ndim == 3:  # a vector a token; nobody sees those of padding
+                due, got = due[batch[1] > 0], got[batch[1] > 0]
+            far = np.linalg.norm(got - due, axis=-1) / np.maximum(1.0, np.linalg.norm(due, axis=-1))
+            worst = float(far.max(initial=0.0))
+            yield worst if np.isfinite(worst) else np.inf
+
+
 def sample_batches(tokens: Tokens, fixed_length: int | None) -> list[Batch]:
     """Batches of the tokens of TEXTS: int32 [b, L] each; of one row without padding, of the longest, and of several
     that are padded."""
@@ -35,24 +91,3 @@ def _batch(tokens: Tokens, rows: np.ndarray, fixed_length: int | None) -> Batch:
     parts = (array[rows, :length] for array in (tokens.word_ids, tokens.mask, tokens.type_ids))
     word_ids, mask, type_ids = (np.pad(part, ((0, 0), (0, length - part.shape[1]))) for part in parts)
     return word_ids, mask, type_ids
-
-
-def worst_distance(runtime: Callable[..., np.ndarray], reference: Callable[..., object], batches: list[Batch]) -> float:
-    """How far the runtime's worst vector is from the reference's, as a share of its length or of 1; infinite where one
-    is no number, or no vector of that shape."""
-    return max(_distances(runtime, reference, batches), default=0.0)
-
-
-def _distances(
-    runtime: Callable[..., np.ndarray], reference: Callable[..., object], batches: list[Batch]
-) -> Iterator[float]:
-    for batch in batches:
-        due, got = np.asarray(reference(*batch)), runtime(*batch, full=True)
-        if got.shape != due.shape:
-            yield np.inf
-            continue
-        if due.ndim == 3:  # a vector a token; nobody sees those of padding
-            due, got = due[batch[1] > 0], got[batch[1] > 0]
-        far = np.linalg.norm(got - due, axis=-1) / np.maximum(1.0, np.linalg.norm(due, axis=-1))
-        worst = float(far.max(initial=0.0))
-        yield worst if np.isfinite(worst) else np.inf

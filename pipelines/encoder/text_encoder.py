@@ -1,4 +1,4 @@
-"""TextEncoder: texts in, vectors out. The encoder runtime put together."""
+"""TextEncoder: texts in, vectors out. The encoder runtime put together. Imports no TensorFlow."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +17,12 @@ from pipelines.encoder.batching import (
     length_ladder,
 )
 from pipelines.encoder.chunker import document_tokenizer
-from pipelines.encoder.device import prepare_tensorflow
-from pipelines.encoder.flop import flop_by_length
-from pipelines.encoder.runtime_choice import Execution, choose_runtime
-from pipelines.encoder.saved_model import SavedEncoder, load_encoder
-from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, check_layers, check_max_tokens, resolve_spec
+from pipelines.encoder.execution import Execution
+from pipelines.encoder.parts import EncoderParts, encoder_parts
+from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.tokenizer import Tokenizer
 from pipelines.encoder.tokens import Chunks, Tokens
-from pipelines.encoder.vector_function import VectorFunction
 from pipelines.encoder.vectors_of_rows import dtype_of_rows, vectors_of_texts
 
 # A call of a runtime costs as much as so many more tokens: in the time of one, the weights come from memory.
@@ -43,20 +40,6 @@ class Encoded(NamedTuple):
     stats: EncodeStats
 
 
-class EncoderFacts(NamedTuple):
-    """What a loaded encoder is. generation: dict or list. layers: of encoder_outputs. max_positions: None where the
-    model does not tell. parameters: all weights. flop_per_token: operations of the matrix products, in texts of the
-    longest length that is encoded; 0 where the model's graph does not tell."""
-
-    generation: str
-    pooled_width: int
-    sequence_width: int
-    layers: int
-    max_positions: int | None
-    parameters: int
-    flop_per_token: float
-
-
 class TextEncoder:
     """A preprocessor and an encoder, loaded once, that turn texts into vectors.
 
@@ -67,26 +50,22 @@ class TextEncoder:
     asks for them.
 
     ladder: the lengths that batches are padded to, rising. token_budget: positions of a batch, padding included.
-    flop_of_row: what a row of a length costs, 0 where the model's graph does not tell. runtime: the name of what runs
-    the batches; runtime_reason: why it is that one, for people.
+    facts: what the encoder is. flop_of_row: what a row of a length costs, 0 where the model's graph does not tell.
+    runtime: the name of what runs the batches; runtime_reason: why it is that one, for people.
     """
 
-    def __init__(
-        self, resolved: ResolvedSpec, encoder: SavedEncoder, tokenizer: Tokenizer, execution: Execution
-    ) -> None:
-        """Raises as `choose_runtime`."""
+    def __init__(self, resolved: ResolvedSpec, parts: EncoderParts, execution: Execution) -> None:
         self.resolved = resolved
-        self._encoder = encoder
+        self.facts = facts = parts.facts
+        self._parts = parts
         self._execution = execution
-        self.tokenize = tokenizer
-        self._tokenize_documents = document_tokenizer(tokenizer, resolved.spec)
-        function = VectorFunction(encoder, resolved)
-        fixed, longest = encoder.fixed_length, resolved.max_tokens
-        self.flop_of_row = flop_by_length(function, fixed, longest)
-        self._vectors, self.runtime_reason, self.token_budget = choose_runtime(execution, function, tokenizer)
+        self.tokenize = parts.tokenizer
+        self._tokenize_documents = document_tokenizer(parts.tokenizer, resolved.spec)
+        self._vectors, self.runtime_reason, self.token_budget = parts.chosen
         self.runtime = self._vectors.name
+        self.flop_of_row = facts.flop_of_row
         lengths = length_ladder if self._vectors.closed_shapes else every_length
-        self.ladder = (fixed,) if fixed else lengths(longest)
+        self.ladder = (facts.fixed_length,) if facts.fixed_length else lengths(resolved.max_tokens)
 
     @classmethod
     def load(
@@ -97,7 +76,7 @@ class TextEncoder:
         runtime: str = "tensorflow",
         calibrated_since: float = 0.0,
     ) -> "TextEncoder":
-        """Resolves the handles, loads both SavedModels and builds the graph.
+        """Resolves the handles, and loads both SavedModels, or what this machine keeps of them.
 
         threads: CPU threads of this process (None: all). runtime: one of RUNTIMES; auto is what this machine was
         calibrated to, in the cache folder, and calibrates it where it was not since that time (seconds of the epoch).
@@ -115,18 +94,12 @@ class TextEncoder:
         calibrated_since: float = 0.0,
     ) -> "TextEncoder":
         """As `load`, from a spec that is already resolved on this machine."""
-        gpu = prepare_tensorflow(threads)
-        execution = Execution(runtime, threads, gpu, calibrated_since=calibrated_since)
-        encoder = load_encoder(resolved.model_folder)
-        for longest in (encoder.max_positions, encoder.fixed_length):
-            check_max_tokens(resolved.spec, resolved.max_tokens, longest)
-        check_layers(resolved.spec.layers, encoder.layer_count)
-        tokenizer = Tokenizer.of(resolved, encoder.module)
-        return cls(resolved, encoder, tokenizer, execution)
+        execution = Execution(runtime, threads, calibrated_since=calibrated_since)
+        return cls(resolved, encoder_parts(resolved, execution), execution)
 
     def giving(self, output: str) -> "TextEncoder":
-        """An encoder of the same weights and tokenizer, held once, for another thread. It gives an output of the
-        encoder API as it is, in float32. output: `pooled`, or `sequence`."""
+        """An encoder of the same model for another thread, which gives an output of the encoder API as it is, in
+        float32. output: `pooled`, or `sequence`."""
         resolved = self.resolved
         spec = EncoderSpec(
             model=str(resolved.model_folder),
@@ -136,28 +109,13 @@ class TextEncoder:
             max_tokens=resolved.max_tokens,
             precision=resolved.spec.precision,
         )
-        execution = self._execution.going_on_with(self.runtime)
-        return TextEncoder(resolve_spec(spec), self._encoder, self.tokenize, execution)
+        execution, other = self._execution.going_on_with(self.runtime), resolve_spec(spec)
+        return TextEncoder(other, encoder_parts(other, execution, self._parts), execution)
 
     @property
     def dimension(self) -> int:
         """The width of a vector."""
-        encoder = self._encoder
-        return encoder.pooled_width if self.resolved.pooling == "pooled" else encoder.sequence_width
-
-    def facts(self) -> EncoderFacts:
-        """What this encoder is, for people."""
-        encoder, longest = self._encoder, self.ladder[-1]
-        weights = [variable.shape.num_elements() or 0 for variable in getattr(encoder.module, "variables", [])]
-        return EncoderFacts(
-            generation=encoder.generation,
-            pooled_width=encoder.pooled_width,
-            sequence_width=encoder.sequence_width,
-            layers=encoder.layer_count,
-            max_positions=encoder.max_positions,
-            parameters=sum(weights),
-            flop_per_token=self.flop_of_row(longest) / longest,
-        )
+        return self.facts.pooled_width if self.resolved.pooling == "pooled" else self.facts.sequence_width
 
     @property
     def fingerprint(self) -> str:
@@ -199,8 +157,8 @@ class TextEncoder:
         return self._tokenize_documents(texts)
 
     def tokenizer_for(self, resolved: ResolvedSpec) -> Tokenizer:
-        """A tokenizer as another spec of the same model asks for. Raises ModelError."""
-        return Tokenizer.of(resolved, self._encoder.module)
+        """A tokenizer as another spec of the same model and preprocessor asks for."""
+        return Tokenizer(self.tokenize.graphs, resolved.max_tokens)
 
     def encode_tokens(self, tokens: Tokens) -> Encoded:
         """Encodes tokenised texts or chunks, each distinct one once."""

@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from pipelines.encoder.pooling import pool, unit_length
 from pipelines.encoder.saved_model import SavedEncoder
+from pipelines.encoder.self_check import TEXTS, SelfCheck, sample_batches
 from pipelines.encoder.spec import ResolvedSpec
+from pipelines.encoder.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,8 @@ class VectorFunction:
     def specs(self) -> list[tf.TensorSpec]:
         """Its arguments: any number of rows, of any length that the encoder takes."""
         return [tf.TensorSpec([None, self.encoder.fixed_length], tf.int32)] * 3
+
+    def self_check(self, tokenizer: Tokenizer) -> SelfCheck:
+        """What TensorFlow gives for the tokens of test texts, which takes it a moment."""
+        reference = tf.function(self, input_signature=self.specs, autograph=False)
+        return SelfCheck.of(reference, sample_batches(tokenizer(TEXTS), self.encoder.fixed_length))

@@ -27,14 +27,13 @@ class Phase(IntEnum):
 
 class StartPhase(IntEnum):
     """Of a worker that starts. boot: from its process's beginning until Ray has it make the worker. plan: the ledger is
-    told, and the plan is read. model: the model is found, and fetched if need be. imports: TensorFlow is imported.
-    load: the model becomes an encoder."""
+    told, and the plan is read. model: the model is found, and fetched if need be. load: libraries are imported, and the
+    model becomes an encoder."""
 
     BOOT = 0
     PLAN = 1
     MODEL = 2
-    IMPORTS = 3
-    LOAD = 4
+    LOAD = 3
 
 
 class Spent(NamedTuple):

@@ -63,10 +63,9 @@ def load_encoder(order: "WorkOrder", enter: Callable[[StartPhase], None]) -> Uni
         raise NodeUnfitError(
             f"model {order.encoder.model}: its content on this node differs from the driver's; copy it again"
         )
-    enter(StartPhase.IMPORTS)
+    enter(StartPhase.LOAD)
     from pipelines.encoder.text_encoder import TextEncoder
 
-    enter(StartPhase.LOAD)
     try:
         return TextEncoder.load_resolved(resolved, order.threads, order.runtime, order.calibrated_since)
     except RuntimeUnfitError as error:

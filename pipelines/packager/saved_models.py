@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
 from pipelines.encoder.recommendation import RECOMMENDATION_FILE
-from pipelines.encoder.saved_model import INPUT_NAMES
+from pipelines.encoder.token_graphs import INPUT_NAMES
 from pipelines.errors import StorageError
 from pipelines.packager.checkpoint import Checkpoint
 from pipelines.packager.transformer_encoder import TransformerEncoder

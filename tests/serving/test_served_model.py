@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.encoder.saved_model import INPUT_NAMES
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
+from pipelines.encoder.token_graphs import INPUT_NAMES
 from serving.http.api_error import ApiError
 from serving.http.openai_api import EmbeddingRequest
 from serving.http.tensorflow_api import OUTPUTS

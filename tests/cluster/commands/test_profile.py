@@ -71,7 +71,7 @@ def test_idle_adds_up_to_what_the_summary_tells(profiled):
 def test_the_starts_of_driver_and_workers_are_there(profiled):
     _, events, _ = profiled
     assert {"start Python", "prepare", "start Ray", "work", "finish"} <= {e["name"] for e in spans(events, "driver")}
-    assert {"boot", "plan", "imports", "load"} <= {event["name"] for event in spans(events, "worker")}
+    assert {"boot", "plan", "model", "load"} <= {event["name"] for event in spans(events, "worker")}
 
 
 def test_it_is_told_where_the_profile_is(profiled):

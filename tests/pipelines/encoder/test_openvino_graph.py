@@ -8,8 +8,8 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
+from pipelines.encoder.openvino_conversion import converted
 from pipelines.encoder.openvino_graph import MASKING, rewrite
-from pipelines.encoder.openvino_runtime import converted
 from pipelines.encoder.saved_model import load_encoder
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.vector_function import VectorFunction
@@ -28,7 +28,7 @@ def kinds(model):
 def keras(tmp_path_factory):
     folder = save_keras_encoder(tmp_path_factory.mktemp("keras") / "model")
     function = VectorFunction(load_encoder(folder), resolve_spec(EncoderSpec(str(folder), pooling="mean")))
-    return converted(function)[0]
+    return converted(function).model
 
 
 def test_no_einsum_is_left(keras):
@@ -48,7 +48,7 @@ def test_padding_is_masked_by_a_number_that_bfloat16_holds(keras):
 
 def test_tensorflows_exact_gelu_is_recognised(tiny_model):
     function = VectorFunction(load_encoder(tiny_model), resolve_spec(EncoderSpec(str(tiny_model))))
-    found = kinds(converted(function)[0])
+    found = kinds(converted(function).model)
     assert (found["Gelu"], found["Erf"]) == (LAYERS, 0)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.encoder.openvino_runtime import OpenVinoRuntime
+from pipelines.encoder.openvino_conversion import openvino_runtime
 from pipelines.encoder.saved_model import load_encoder
-from pipelines.encoder.self_check import TOLERANCE, worst_distance
+from pipelines.encoder.self_check import TOLERANCE, SelfCheck
 from pipelines.encoder.spec import POOLINGS, EncoderSpec, resolve_spec
 from pipelines.encoder.text_encoder import TextEncoder
 from pipelines.encoder.vector_function import VectorFunction
@@ -52,8 +52,10 @@ def function_of(encoders, kind, **options):
     return VectorFunction(encoder, resolve_spec(EncoderSpec(str(path), **{"max_tokens": TOKENS, **options})))
 
 
-def reference_of(function):
-    return tf.function(function, input_signature=function.specs, autograph=False)
+def worst_distance(runtime, function, batches):
+    """Of the runtime's vectors to TensorFlow's."""
+    reference = tf.function(function, input_signature=function.specs, autograph=False)
+    return SelfCheck.of(reference, batches).worst_distance(runtime)
 
 
 def batches(fixed=False):
@@ -74,26 +76,26 @@ KINDS += ["model garden"] if SHARED.is_dir() else []
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_in_float32_the_vectors_are_tensorflows(encoders, kind, pooling):
     function = function_of(encoders, kind, pooling=pooling)
-    runtime = OpenVinoRuntime(function, threads=1)
-    found = worst_distance(runtime, reference_of(function), list(batches(kind == "fixed length")))
+    runtime = openvino_runtime(function, threads=1)
+    found = worst_distance(runtime, function, list(batches(kind == "fixed length")))
     assert found < TOLERANCE["float32"] / 10
 
 
 @pytest.mark.parametrize("options", [{"layers": (0, -1), "pooling": "cls"}, {"normalize": True, "pooling": "mean"}])
 def test_layers_and_normalisation_are_part_of_the_graph(encoders, options):
     function = function_of(encoders, "packaged", **options)
-    runtime = OpenVinoRuntime(function, threads=1)
-    assert worst_distance(runtime, reference_of(function), list(batches())) < TOLERANCE["float32"] / 10
+    runtime = openvino_runtime(function, threads=1)
+    assert worst_distance(runtime, function, list(batches())) < TOLERANCE["float32"] / 10
 
 
 @pytest.mark.parametrize("kind", ["packaged", "keras", "shared weights"])
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_in_reduced_precision_the_vectors_stay_near(encoders, kind, precision):
     function = function_of(encoders, kind, pooling="mean", normalize=True, precision=precision)
-    runtime = OpenVinoRuntime(function, threads=1)
+    runtime = openvino_runtime(function, threads=1)
     if runtime.precision != precision:
         pytest.skip(f"this CPU computes in {runtime.precision}")
-    assert worst_distance(runtime, reference_of(function), list(batches())) < TOLERANCE[precision]
+    assert worst_distance(runtime, function, list(batches())) < TOLERANCE[precision]
 
 
 def test_a_text_encoder_gives_the_same_vectors_and_fingerprint_with_both_runtimes(tiny_model):

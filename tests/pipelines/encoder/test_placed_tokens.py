@@ -11,6 +11,7 @@ from pipelines.encoder import placed_tokens as module
 from pipelines.encoder.bert_preprocessor import BertPreprocessor
 from pipelines.encoder.chunk_bounds import chunk_bounds
 from pipelines.encoder.placed_tokens import SPAN_CUTS, PlacedTokens, parts_of, placed_tokens
+from pipelines.encoder.preprocessor_graphs import PreprocessorGraphs
 from pipelines.encoder.tokenizer import Tokenizer
 
 NASTY = [
@@ -26,7 +27,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(NASTY), CHARACTERS), max_size=25).map
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def tokenizer(request, tiny_model):
     vocabulary = next((tiny_model / "preprocess" / "assets").iterdir())
-    return Tokenizer(BertPreprocessor(str(vocabulary), request.param), 16, "the tests' own")
+    return Tokenizer(PreprocessorGraphs(BertPreprocessor(str(vocabulary), request.param), "the tests' own"), 16)
 
 
 def ids_of(tokenizer, text: str) -> list[int]:

@@ -1,5 +1,6 @@
 """A runtime is taken when it is asked for and right, or when it is right and the faster one; else the user is told."""
 
+import functools
 import itertools
 import sys
 import time
@@ -9,8 +10,10 @@ import pytest
 
 from pipelines.encoder import runtime_choice
 from pipelines.encoder.calibration import Calibration
+from pipelines.encoder.execution import Execution
 from pipelines.encoder.openvino_runtime import OpenVinoRuntime
-from pipelines.encoder.runtime_choice import Execution, choose_runtime
+from pipelines.encoder.preprocessor_graphs import PreprocessorGraphs
+from pipelines.encoder.runtime_choice import choose_runtime
 from pipelines.encoder.saved_model import load_encoder
 from pipelines.encoder.spec import EncoderSpec, resolve_spec
 from pipelines.encoder.tensorflow_runtime import TensorFlowRuntime
@@ -29,7 +32,9 @@ def own_cache(cache):
 def parts_of(model, precision="float32"):
     encoder = load_encoder(model)
     resolved = resolve_spec(EncoderSpec(str(model), pooling="mean", normalize=True, precision=precision))
-    return VectorFunction(encoder, resolved), Tokenizer.of(resolved, encoder.module)
+    tokenizer = Tokenizer(PreprocessorGraphs.of(resolved, encoder.module), resolved.max_tokens)
+    function = VectorFunction(encoder, resolved)
+    return function, functools.cache(lambda: function.self_check(tokenizer))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def broken(monkeypatch):
 @pytest.fixture
 def missing(monkeypatch):
     """No OpenVINO in this environment."""
-    monkeypatch.setitem(sys.modules, "pipelines.encoder.openvino_runtime", None)
+    monkeypatch.setitem(sys.modules, "pipelines.encoder.openvino_conversion", None)
 
 
 def fail_at(monkeypatch, kind, number, error):

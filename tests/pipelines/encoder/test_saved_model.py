@@ -64,7 +64,7 @@ def test_pooled_vectors_are_as_wide_as_pooled_output_and_others_as_sequence_outp
     model = save_plain(tmp_path / "model", pooled_width=pooled_width)
     assert encode(model, tiny_model).shape[1] == pooled_width
     assert encode(model, tiny_model, pooling="mean").shape[1] == WIDTH
-    facts = TextEncoder.load(EncoderSpec(str(model), str(tiny_model / "preprocess"))).facts()
+    facts = TextEncoder.load(EncoderSpec(str(model), str(tiny_model / "preprocess"))).facts
     assert (facts.pooled_width, facts.sequence_width) == (pooled_width, WIDTH)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.encoder.self_check import TOLERANCE, worst_distance
+from pipelines.encoder.self_check import TOLERANCE, SelfCheck
 from pipelines.output.check_sample import ALLOWED_BY_PRECISION
 
 MASK = np.array([[1, 1, 0], [1, 0, 0]], np.int32)
@@ -11,7 +11,8 @@ BATCHES = [(MASK, MASK, MASK)]
 
 
 def distance(vectors, due):
-    return worst_distance(lambda *batch, full: np.asarray(vectors), lambda *batch: np.asarray(due), BATCHES)
+    check = SelfCheck.of(lambda *batch: due, BATCHES)
+    return check.worst_distance(lambda *batch, full: np.asarray(vectors))
 
 
 def test_equal_vectors_are_at_distance_0():

@@ -44,8 +44,7 @@ def test_a_worker_s_start_comes_with_its_first_record_in_a_lane_of_its_own():
     assert [(span.name, span.start, span.stop) for span in spans] == [
         ("plan", 90, 91),
         ("model", 91, 93),
-        ("imports", 93, 96),
-        ("load", 96, 100),
+        ("load", 93, 96),
     ]
 
 

@@ -1,0 +1,122 @@
+"""Encoders that OpenVINO runs, kept in this machine's cache folder as they came out of TensorFlow.
+
+So TensorFlow is imported once for a model and a machine, and not in each worker: that takes seconds, and some hundred
+MB a process. It is always safe to remove such a folder.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.cache_folder import cache_folder
+from pipelines.encoder.calibration import OPENVINO
+from pipelines.encoder.encoder_folder import fill_folder, load_folder, try_folder
+from pipelines.encoder.execution import AS_ASKED, AS_SETTLED, CPU_TOKEN_BUDGET, Chosen, Execution
+from pipelines.encoder.facts import EncoderFacts
+from pipelines.encoder.kept_calibration import calibration_key, kept_calibration, package_version
+from pipelines.encoder.parts import EncoderParts
+from pipelines.encoder.self_check import SelfCheck
+from pipelines.encoder.spec import ResolvedSpec
+from pipelines.whole_folder import whole_folder
+
+if TYPE_CHECKING:
+    from pipelines.encoder.openvino_runtime import OpenVinoModel
+    from pipelines.encoder.preprocessor_graphs import PreprocessorGraphs
+
+log = logging.getLogger(__name__)
+
+# A folder is filled where there is room for so many of them.
+ROOM = 4
+WEIGHT_BYTES = 4
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def kept_parts(resolved: ResolvedSpec, execution: Execution) -> EncoderParts | None:
+    """An encoder out of the cache folder; None where there is none, or it is not what is to run."""
+    folder = _folder(resolved)
+    if execution.wanted == "tensorflow" or _gpu_may_be_here() or not folder.is_dir():
+        return None
+    settled = _settled(resolved, execution)
+    if settled is None:
+        return None
+    try:
+        tokenizer, facts, runtime = load_folder(folder, execution.threads)
+    except Exception as error:  # of OpenVINO, of TensorFlow's library, or of a damaged file
+        log.warning("%s: of no use, so it is removed, and TensorFlow loads the model: %s", folder, error)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    return EncoderParts(tokenizer, facts, Chosen(runtime, *settled))
+
+
+def keep(
+    resolved: ResolvedSpec,
+    source: "OpenVinoModel",
+    graphs: "PreprocessorGraphs",
+    facts: EncoderFacts,
+    check: Callable[[], SelfCheck],
+) -> None:
+    """Keeps an encoder that OpenVINO runs, unless it is there or another process is at it. What prevents it is told to
+    the log.
+
+    source: of the encoder. graphs: of its preprocessor. check: what both give in TensorFlow.
+    """
+    folder = _folder(resolved)
+    if folder.is_dir():
+        return
+
+    def fill(partial: Path) -> None:
+        fill_folder(partial, resolved, source, graphs, facts, check())
+        try_folder(partial)
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _require_room(folder.parent, WEIGHT_BYTES * facts.parameters)
+            whole_folder(folder, folder.name, fill)
+    except BlockingIOError:
+        return
+    except Exception as error:  # a preprocessor may not be such that TensorFlow saves it again
+        log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, error)
+
+
+def _settled(resolved: ResolvedSpec, execution: Execution) -> tuple[str, int] | None:
+    """Why OpenVINO is to run it, and with which token budget; None where it is not, or that is not known yet."""
+    if execution.wanted == OPENVINO:
+        return AS_ASKED, CPU_TOKEN_BUDGET
+    if execution.settled:
+        return AS_SETTLED, CPU_TOKEN_BUDGET
+    known = kept_calibration(calibration_key(resolved.fingerprint, execution.threads), execution.calibrated_since)
+    return (known.reason, known.token_budget) if known and known.runtime == OPENVINO else None
+
+
+def _folder(resolved: ResolvedSpec) -> Path:
+    """Where the encoder of this fingerprint is kept, for this machine and these versions, there or not."""
+    told = [calibration_key(resolved.fingerprint, None), package_version("tensorflow-text"), _code()]
+    return cache_folder() / "encoders" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def _code() -> str:
+    """What changes with the code that makes such a folder."""
+    code = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(path.read_bytes())
+    return code.hexdigest()
+
+
+def _gpu_may_be_here() -> bool:
+    """Whether TensorFlow, which is not asked, might find one."""
+    return NVIDIA_DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < ROOM * needed:
+        raise OSError(f"of {free:,} free bytes it would need {needed:,}")
