@@ -11,11 +11,12 @@ from serving.http.api_error import ApiError
 
 
 class ServedTokenizer(Protocol):
-    """What serving needs of a Tokenizer. max_tokens, special, vocabulary: as there."""
+    """What serving needs of a Tokenizer. max_tokens, special, vocabulary, in_calling_thread: as there."""
 
     max_tokens: int
     special: int
     vocabulary: int | None
+    in_calling_thread: bool
 
     def __call__(self, texts: Sequence[str]) -> Tokens: ...
 

@@ -30,6 +30,9 @@ MOST_MICRO_BATCH_SECONDS = 300.0
 # A deadline is seen between two micro-batches; after so much more, nobody waits for the end of the one at hand.
 GRACE_SECONDS = 15.0
 
+# So many characters, or ids, of a request are tokenised about as fast as they are handed to another thread and back.
+AT_ONCE = 1000
+
 # Told how many tokens a request has, with repeated ones, before they enter the queue; it may raise.
 Charge = Callable[[int], None]
 
@@ -160,8 +163,11 @@ class ServedModel:
     async def tokens(self, inputs: Sequence[str] | Sequence[Sequence[int]], truncate: bool) -> Tokens:
         """As `request_tokens`, unless there is no room for anything more."""
         self.admit()
+        tokenize = self.encoder.tokenize
+        if tokenize.in_calling_thread and sum(map(len, inputs)) <= AT_ONCE:
+            return request_tokens(tokenize, inputs, truncate)
         # Tokenising takes a core for a while, and others wait for the event loop.
-        return await asyncio.to_thread(request_tokens, self.encoder.tokenize, inputs, truncate)
+        return await asyncio.to_thread(request_tokens, tokenize, inputs, truncate)
 
     async def encode(self, tokens: Tokens, deadline: float) -> Sequence[np.ndarray]:
         """What LaneThread gives for the distinct rows of tokens, online. Cancelling it takes them out of the queue.

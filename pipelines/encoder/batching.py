@@ -1,8 +1,9 @@
-"""Rows of tokens become batches: sorted by length, cut by token budget, from a closed set of shapes.
+"""Rows of tokens become batches: sorted by length, and cut by token budget.
 
-A batch's length is a rung of a fixed ladder and its row count follows from the rung, so the encoder sees at
-most one full shape a rung. Rows that do not fill a batch of their own rung ride in the last batch of the rung
-above, which costs some padding there and no further shape.
+Where each further shape costs, shapes come from a closed set: a batch's length is a rung of a fixed ladder and its
+row count follows from the rung, so the encoder sees at most one full shape a rung. Rows that do not fill a batch of
+their own rung ride in the last batch of the rung above, which costs some padding there and no further shape. Where
+shapes cost nothing, a batch is as long as its longest row, and is cut where that makes the least padding.
 """
 
 from dataclasses import dataclass
@@ -86,20 +87,31 @@ def cut_batches(lengths: np.ndarray, ladder: tuple[int, ...], token_budget: int)
     return batches
 
 
-def close_groups(lengths: np.ndarray, call_tokens: int) -> list[np.ndarray]:
-    """Cuts a batch's rows (int [n] tokens each) into groups with little padding, longest first: indexes of rows.
+def cheapest_batches(lengths: np.ndarray, token_budget: int, call_tokens: int) -> list[Batch]:
+    """Cuts rows (int [n] tokens each) into batches of any shape, longest rows first, so that they cost least in all.
 
-    A group ends where one more row would bring its padding above `call_tokens`, which is what another call costs.
+    A batch costs its positions, of which there are at most `token_budget` unless it has but one row, and another
+    `call_tokens` for being a call.
 
-    >>> [group.tolist() for group in close_groups(np.array([4, 30, 28, 5]), 16)]
+    >>> [batch.rows.tolist() for batch in cheapest_batches(np.array([4, 30, 28, 5]), 512, 16)]
     [[1, 2], [3, 0]]
     """
     order = np.argsort(-lengths, kind="stable")
-    starts, padding = [0], 0
-    for place, length in enumerate(lengths[order].tolist()):
-        longest = int(lengths[order[starts[-1]]])
-        padding += longest - length
-        if padding > call_tokens:
-            starts.append(place)
-            padding = 0
-    return np.split(order, starts[1:])
+    ordered = lengths[order].tolist()
+    counts = np.arange(1, len(ordered) + 1)
+    # Of the rows from each one on: what they cost at least, and where the first one's batch ends.
+    costs = np.zeros(len(ordered) + 1)
+    stops = np.zeros(len(ordered), np.int64)
+    for start in reversed(range(len(ordered))):
+        room = full_batch_rows(ordered[start], token_budget)
+        following = costs[start + 1 : start + 1 + room]
+        choices = following + ordered[start] * counts[: len(following)]
+        best = int(choices.argmin())
+        costs[start], stops[start] = choices[best] + call_tokens, start + 1 + best
+    batches: list[Batch] = []
+    start = 0
+    while start < len(ordered):
+        stop = int(stops[start])
+        batches.append(Batch(order[start:stop], ordered[start]))
+        start = stop
+    return batches

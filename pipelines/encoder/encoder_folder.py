@@ -4,6 +4,7 @@ The folder holds OpenVINO's model with its weights, the preprocessor's graphs fo
 TensorFlow itself gives for test texts, tokens and vectors, by which both are checked each time they are loaded.
 """
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,28 +13,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from pipelines.encoder.facts import EncoderFacts
 from pipelines.encoder.saved_token_graphs import SavedTokenGraphs
-from pipelines.encoder.self_check import TEXTS, TOLERANCE, SelfCheck, sample_batches
+from pipelines.encoder.self_check import TEXTS, TOLERANCE, SelfCheck
 from pipelines.encoder.spec import ResolvedSpec
 from pipelines.encoder.tokenizer import Tokenizer
+from pipelines.errors import first_line
 
 if TYPE_CHECKING:
     from pipelines.encoder.openvino_runtime import OpenVinoModel, OpenVinoRuntime
     from pipelines.encoder.preprocessor_graphs import PreprocessorGraphs
 
-MODEL, TOKENS, CHECK, DESCRIPTION = "model.xml", "tokens", "check.npz", "encoder.json"
+MODEL, GRAPHS, DESCRIPTION = "model.xml", "graphs", "encoder.json"
+TOKENS_DUE, VECTORS_DUE = "tokens.npz", "vectors.npz"
 
 # Most seconds to load a folder in a process of its own: the largest encoders take some twenty.
 TRIAL_SECONDS = 300
-TRIAL = "import sys; from pipelines.encoder.encoder_folder import load_folder; load_folder(sys.argv[1], 1)"
+TRIAL = "from pipelines.encoder.encoder_folder import load_folder; load_folder(sys.argv[1], 1)"
+# They bring libraries of their own, and a worker may have imported them before.
+BESIDE_IN_A_WORKER = ("ray", "pyarrow.parquet", "pyarrow.fs")
 
 
 class FolderError(Exception):
     """Why an encoder's folder is of no use."""
 
 
-class Loaded(NamedTuple):
+class FolderContents(NamedTuple):
     """What a folder holds."""
 
     tokenizer: Tokenizer
@@ -52,43 +59,48 @@ def fill_folder(
     """Writes an encoder into an empty folder. Raises what OpenVINO and TensorFlow raise, and OSError."""
     import openvino as ov
 
+    graphs.save(folder / GRAPHS)
+    np.savez(folder / TOKENS_DUE, *_test_tokens(Tokenizer(graphs, resolved.max_tokens)))
+    check.save(folder / VECTORS_DUE)
     ov.save_model(source.model, folder / MODEL, compress_to_fp16=False)
-    graphs.save(folder / TOKENS)
-    check.save(folder / CHECK)
     told = {
         "inputs": list(source.inputs),
         "precision": resolved.spec.precision,
         "max_tokens": resolved.max_tokens,
         "facts": asdict(facts),
+        "files": _digests(folder),
     }
     (folder / DESCRIPTION).write_text(json.dumps(told), encoding="utf-8")
 
 
-def load_folder(folder: str | Path, threads: int | None) -> Loaded:
+def load_folder(folder: str | Path, threads: int | None) -> FolderContents:
     """The encoder in a folder, which gives TensorFlow's tokens and vectors of test texts.
 
-    threads: of the CPU, None for all. Raises FolderError where it does not; and what the libraries raise.
+    threads: of the CPU, None for all. Raises FolderError where it does not, or its files are not what was written; and
+    what the libraries raise.
     """
     folder = Path(folder)
-    told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    told = _description(folder)
     facts = EncoderFacts(**{**told["facts"], "flop": tuple(told["facts"]["flop"])})
-    check = SelfCheck.load(folder / CHECK)
-    tokenizer = Tokenizer(SavedTokenGraphs(folder / TOKENS, threads), told["max_tokens"])
-    if not check.same_tokens(sample_batches(tokenizer(TEXTS), facts.fixed_length)):
-        raise FolderError("its tokens of test texts are not TensorFlow's")
+    tokenizer = Tokenizer(SavedTokenGraphs(folder / GRAPHS, threads), told["max_tokens"])
+    with np.load(folder / TOKENS_DUE) as due:
+        if not _equal(_test_tokens(tokenizer), list(due.values())):
+            raise FolderError("its tokens of test texts are not TensorFlow's")
     runtime = _runtime(folder / MODEL, told["inputs"], told["precision"], threads)
-    distance = check.worst_distance(runtime)
+    distance = SelfCheck.load(folder / VECTORS_DUE).worst_distance(runtime)
     if distance > TOLERANCE[runtime.precision]:
         raise FolderError(f"its vectors of test texts differ from TensorFlow's by {distance:.2g} of their length")
-    return Loaded(tokenizer, facts, runtime)
+    return FolderContents(tokenizer, facts, runtime)
 
 
 def try_folder(folder: Path) -> None:
     """Raises FolderError where a folder cannot be loaded. Not by this process, since a library may end the one that it
     cannot serve."""
+    imports = ["sys", *(module for module in BESIDE_IN_A_WORKER if module in sys.modules)]
     found = subprocess.run(
-        [sys.executable, "-c", TRIAL, str(folder)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        # -P: not from the folder that the user is in, whose modules may have any names.
+        [sys.executable, "-P", "-c", f"import {', '.join(imports)}; {TRIAL}", str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         timeout=TRIAL_SECONDS,
         check=False,
@@ -96,6 +108,43 @@ def try_folder(folder: Path) -> None:
     if found.returncode:
         told = found.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise FolderError(f"a process that loads it ends with status {found.returncode}: {told}")
+
+
+def _description(folder: Path) -> dict:
+    """What `fill_folder` has told, after a look at each file's content. Raises FolderError, and OSError where it is not
+    the content that is at fault."""
+    try:
+        told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        digests = told["files"]
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise FolderError(f"its {DESCRIPTION} is damaged: {first_line(error)}") from error
+    found = _digests(folder)
+    changed = sorted(name for name in found.keys() | digests.keys() if found.get(name) != digests.get(name))
+    if changed:
+        raise FolderError(f"not as it was written: {', '.join(changed)}")
+    return told
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file but the description, by its path in the folder."""
+    digests: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != DESCRIPTION:
+            with path.open("rb") as file:
+                digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _test_tokens(tokenizer: Tokenizer) -> list[np.ndarray]:
+    """All that a tokenizer gives for TEXTS: packed, uncut, and packed from the uncut ids."""
+    tokens = tokenizer(TEXTS)
+    ids, counts = tokenizer.token_ids(TEXTS)
+    packed = tokenizer.pack(np.split(ids, np.cumsum(counts)[:-1]))
+    return [tokens.word_ids, tokens.mask, tokens.type_ids, tokens.truncated, ids, counts, *packed]
+
+
+def _equal(got: list[np.ndarray], due: list[np.ndarray]) -> bool:
+    return len(got) == len(due) and all(map(np.array_equal, got, due))
 
 
 def _runtime(model: Path, inputs: list[str], precision: str, threads: int | None) -> "OpenVinoRuntime":

@@ -10,19 +10,21 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cache_folder import cache_folder
-from pipelines.encoder.calibration import OPENVINO
-from pipelines.encoder.encoder_folder import fill_folder, load_folder, try_folder
+from pipelines.encoder.calibration import OPENVINO, TENSORFLOW
+from pipelines.encoder.encoder_folder import FolderError, fill_folder, load_folder, try_folder
 from pipelines.encoder.execution import AS_ASKED, AS_SETTLED, CPU_TOKEN_BUDGET, Chosen, Execution
 from pipelines.encoder.facts import EncoderFacts
 from pipelines.encoder.kept_calibration import calibration_key, kept_calibration, package_version
 from pipelines.encoder.parts import EncoderParts
 from pipelines.encoder.self_check import SelfCheck
 from pipelines.encoder.spec import ResolvedSpec
+from pipelines.errors import first_line
 from pipelines.whole_folder import whole_folder
 
 if TYPE_CHECKING:
@@ -35,22 +37,28 @@ log = logging.getLogger(__name__)
 ROOM = 4
 WEIGHT_BYTES = 4
 
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+# Any of them tells of a GPU's driver: NVIDIA's on Linux, and under Windows, and AMD's.
+GPU_DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"), Path("/dev/kfd"))
 
 
 def kept_parts(resolved: ResolvedSpec, execution: Execution) -> EncoderParts | None:
     """An encoder out of the cache folder; None where there is none, or it is not what is to run."""
-    folder = _folder(resolved)
-    if execution.wanted == "tensorflow" or _gpu_may_be_here() or not folder.is_dir():
+    if execution.wanted == TENSORFLOW or _gpu_may_be_here():
         return None
     settled = _settled(resolved, execution)
     if settled is None:
         return None
+    folder = _folder(resolved)
+    if not os.path.isdir(folder):  # noqa: PTH112  Path's own raises where the user may not look
+        return None
     try:
         tokenizer, facts, runtime = load_folder(folder, execution.threads)
-    except Exception as error:  # of OpenVINO, of TensorFlow's library, or of a damaged file
-        log.warning("%s: of no use, so it is removed, and TensorFlow loads the model: %s", folder, error)
-        shutil.rmtree(folder, ignore_errors=True)
+    except FolderError as error:
+        log.warning("%s: of no use, so TensorFlow loads the model: %s", folder, error)
+        _remove(folder)
+        return None
+    except Exception as error:  # of OpenVINO or of TensorFlow's library, of which the folder may know nothing
+        log.warning("%s: cannot be loaded, so TensorFlow loads the model: %s", folder, first_line(error))
         return None
     return EncoderParts(tokenizer, facts, Chosen(runtime, *settled))
 
@@ -62,14 +70,12 @@ def keep(
     facts: EncoderFacts,
     check: Callable[[], SelfCheck],
 ) -> None:
-    """Keeps an encoder that OpenVINO runs, unless it is there or another process is at it. What prevents it is told to
-    the log.
+    """Keeps an encoder that OpenVINO runs, unless it is there, another process is at it, or it has failed before. What
+    prevents it is told to the log.
 
     source: of the encoder. graphs: of its preprocessor. check: what both give in TensorFlow.
     """
     folder = _folder(resolved)
-    if folder.is_dir():
-        return
 
     def fill(partial: Path) -> None:
         fill_folder(partial, resolved, source, graphs, facts, check())
@@ -77,14 +83,42 @@ def keep(
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _require_room(folder.parent, WEIGHT_BYTES * facts.parameters)
-            whole_folder(folder, folder.name, fill)
+        if _gpu_may_be_here() or folder.is_dir() or _failed(folder).exists():
+            return
+        with _locked(folder):
+            if not folder.is_dir():
+                _require_room(folder.parent, ROOM * WEIGHT_BYTES * facts.parameters)
+                whole_folder(folder, folder.name, fill)
     except BlockingIOError:
         return
+    except OSError as error:
+        log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, first_line(error))
     except Exception as error:  # a preprocessor may not be such that TensorFlow saves it again
-        log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, error)
+        log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, first_line(error))
+        with suppress(OSError):
+            _failed(folder).write_text(f"{first_line(error)}\n", encoding="utf-8")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Raises BlockingIOError where another process has the lock."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _failed(folder: Path) -> Path:
+    """A file that says why the encoder is not kept, so that not each start tries again."""
+    return folder.with_suffix(".failed")
+
+
+def _remove(folder: Path) -> None:
+    """Unless another process is about to replace it, which makes it a good one."""
+    aside = folder.with_name(f"{folder.name}.partial-removed")
+    with suppress(OSError), _locked(folder):
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _settled(resolved: ResolvedSpec, execution: Execution) -> tuple[str, int] | None:
@@ -113,10 +147,10 @@ def _code() -> str:
 
 def _gpu_may_be_here() -> bool:
     """Whether TensorFlow, which is not asked, might find one."""
-    return NVIDIA_DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
+    return any(map(os.path.exists, GPU_DRIVERS)) and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1")
 
 
 def _require_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < ROOM * needed:
-        raise OSError(f"of {free:,} free bytes it would need {needed:,}")
+    if free < needed:
+        raise OSError(f"it needs {needed:,} free bytes, and there are {free:,}")

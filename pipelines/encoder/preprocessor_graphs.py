@@ -4,6 +4,7 @@ The preprocessor's `.tokenize` and `.bert_pack_inputs` are called directly, so t
 modules without a companion carry `.vocab_file` and `.do_lower_case`; from these the same two functions are built.
 """
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,14 +24,15 @@ TEXTS = tf.TensorSpec([None], tf.string, "texts")
 IDS, COUNTS = (tf.TensorSpec([None], tf.int32, name) for name in ("ids", "counts"))
 MAX_TOKENS = tf.TensorSpec([], tf.int32, "max_tokens")
 
-PROBED_TOKENS = 8
-
 
 class PreprocessorGraphs:
     """TokenGraphs."""
 
-    def __init__(self, preprocessor: Any, told: str) -> None:
-        """told: what errors call the preprocessor. Raises ModelError when it is none."""
+    in_calling_thread = False
+
+    def __init__(self, preprocessor: Any, max_tokens: int, told: str) -> None:
+        """max_tokens: to which a text is packed for a trial. told: what errors call the preprocessor. Raises ModelError
+        when it is none."""
         for name in ("tokenize", "bert_pack_inputs"):
             if not callable(getattr(preprocessor, name, None)):
                 raise ModelError(f"{told}: not a companion preprocessor of the encoder API: it has no `{name}`")
@@ -40,9 +42,7 @@ class PreprocessorGraphs:
         try:
             # Concrete, since what tf.function does before it takes as long as a fifth of a short text.
             self._of_texts = _concrete(self._tokenize_and_pack, TEXTS, MAX_TOKENS)
-            self.of_texts([b""], PROBED_TOKENS)
-            self._ids = _concrete(self._uncut, TEXTS)
-            self._pack = _concrete(self._pack_rows, IDS, COUNTS, MAX_TOKENS)
+            self.of_texts([b""], max_tokens)
         except Exception as error:  # its functions may take or give anything
             raise ModelError(
                 f"{told}: not a companion preprocessor of the encoder API: it fails on a text: {first_line(error)}"
@@ -58,7 +58,7 @@ class PreprocessorGraphs:
         spec, folder = resolved.spec, resolved.preprocessor_folder
         if folder is not None:
             told = f"--preprocessor {spec.preprocessor}" if spec.preprocessor else f"preprocessor {folder}"
-            return cls(load_saved_model(folder), told)
+            return cls(load_saved_model(folder), resolved.max_tokens, told)
         vocabulary = getattr(encoder_module, "vocab_file", None)
         lower_case = getattr(encoder_module, "do_lower_case", None)
         if vocabulary is None or lower_case is None:
@@ -66,7 +66,8 @@ class PreprocessorGraphs:
                 f"model {spec.model}: it carries no vocabulary: name its companion preprocessor with --preprocessor"
             )
         path = bytes(vocabulary.asset_path.numpy()).decode()
-        return cls(BertPreprocessor(path, bool(lower_case.numpy())), f"model {spec.model}")
+        preprocessor = BertPreprocessor(path, bool(lower_case.numpy()))
+        return cls(preprocessor, resolved.max_tokens, f"model {spec.model}")
 
     def of_texts(self, texts: Sequence[bytes], max_tokens: int) -> tuple[Packed, np.ndarray]:
         """As TokenGraphs.of_texts."""
@@ -81,6 +82,14 @@ class PreprocessorGraphs:
     def pack(self, ids: np.ndarray, counts: np.ndarray, max_tokens: int) -> Packed:
         """As TokenGraphs.pack."""
         return _packed(self._pack(tf.constant(ids), tf.constant(counts), tf.constant(max_tokens, tf.int32)))
+
+    @functools.cached_property
+    def _ids(self) -> Any:
+        return _concrete(self._uncut, TEXTS)
+
+    @functools.cached_property
+    def _pack(self) -> Any:
+        return _concrete(self._pack_rows, IDS, COUNTS, MAX_TOKENS)
 
     def save(self, folder: Path) -> None:
         """Writes them for `SavedTokenGraphs`. Raises what TensorFlow raises for a preprocessor it cannot save again."""

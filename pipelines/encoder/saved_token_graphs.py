@@ -16,9 +16,11 @@ DESCRIPTION = "encorpus.json"
 class SavedTokenGraphs:
     """TokenGraphs out of a folder that `PreprocessorGraphs.save` has filled."""
 
+    in_calling_thread = True
+
     def __init__(self, folder: Path, threads: int | None) -> None:
-        """threads: of the CPU, None for all. Raises TensorFlowLibraryError, and OSError, ValueError or KeyError for a
-        folder that is damaged."""
+        """threads: of the CPU, None for all. Raises TensorFlowLibraryError, and OSError, ValueError, KeyError or
+        TypeError for a folder that is damaged."""
         told = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         self.vocabulary: int | None = told["vocabulary"]
         signatures = {name: Signature(**signature) for name, signature in told["signatures"].items()}

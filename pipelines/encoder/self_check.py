@@ -41,14 +41,6 @@ class SelfCheck:
         where one is no number, or no vector of that shape."""
         return max(self._distances(runtime), default=0.0)
 
-    def same_tokens(self, batches: Sequence[Batch]) -> bool:
-        """Whether these are the batches."""
-        return len(batches) == len(self.batches) and all(
-            np.array_equal(theirs, ours)
-            for batch, own in zip(batches, self.batches, strict=True)
-            for theirs, ours in zip(batch, own, strict=True)
-        )
-
     def save(self, path: Path) -> None:
         """Writes it to a file."""
         arrays = {f"batch{place}": np.stack(batch) for place, batch in enumerate(self.batches)}
@@ -58,7 +50,7 @@ class SelfCheck:
 
     @classmethod
     def load(cls, path: Path) -> "SelfCheck":
-        """What `save` has written. Raises OSError, ValueError or KeyError for anything else."""
+        """What `save` has written."""
         with np.load(path, allow_pickle=False) as arrays:
             places = range(len(arrays.files) // 2)
             batches = [arrays[f"batch{place}"] for place in places]

@@ -1,19 +1,24 @@
 """TensorFlow's C library without its Python: the signatures of a SavedModel, run on this CPU.
 
-`import tensorflow` takes seconds, and some 200 MB of each process; the library out of the same wheel a quarter of a
-second. The functions are those of TensorFlow's C API, https://www.tensorflow.org/install/lang_c, and what is handed to
-them as bytes are messages of its config.proto.
+`import tensorflow` takes seconds, and some hundred MB of each process; the library out of the same wheel a quarter of
+a second. The functions are those of TensorFlow's C API, https://www.tensorflow.org/install/lang_c, and what is handed
+to them as bytes are messages of its config.proto.
 """
 
 import ctypes
 import functools
+
+# Before TensorFlow, as its own Python has them: it brings another implementation of what these modules are linked to.
+import hashlib  # noqa: F401
+import ssl  # noqa: F401
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,10 +52,11 @@ class SavedModelSession:
         """threads: of the CPU, None for all. Raises TensorFlowLibraryError."""
         self._library = library = _library()
         self._graph = library.TF_NewGraph()
-        self._session = _load(library, folder, self._graph, threads)
+        self._at_end(library.TF_DeleteGraph, self._graph)
         self._run_options = library.TF_NewBufferFromString(IN_CALLING_THREAD, len(IN_CALLING_THREAD))
-        end = weakref.finalize(self, _end, library, self._session, self._graph, self._run_options)
-        end.atexit = False
+        self._at_end(library.TF_DeleteBuffer, self._run_options)
+        self._session = _load(library, folder, self._graph, threads)
+        self._at_end(_delete_session, library, self._session)  # before its graph, as the last made is ended first
         self._signatures = {
             name: (self._places(signature.inputs), self._places(signature.outputs))
             for name, signature in signatures.items()
@@ -80,7 +86,14 @@ class SavedModelSession:
                     None,
                     status,
                 )
-        return {name: _taken(library, result) for name, result in zip(outputs, results, strict=True)}
+        try:
+            return {name: _array(library, result) for name, result in zip(outputs, results, strict=True)}
+        finally:
+            for result in results:
+                library.TF_DeleteTensor(result)
+
+    def _at_end(self, end: Callable[..., None], *given: object) -> None:
+        weakref.finalize(self, end, *given).atexit = False
 
     def _places(self, names: Mapping[str, str]) -> "dict[str, _Output]":
         return {argument: self._place(tensor) for argument, tensor in names.items()}
@@ -100,20 +113,11 @@ class _Output(Structure):
 
 
 # A function's name: what it gives, and what it takes.
-FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
-    "TF_NewStatus": (c_void_p, []),
-    "TF_DeleteStatus": (None, [c_void_p]),
-    "TF_GetCode": (c_int, [c_void_p]),
-    "TF_Message": (c_char_p, [c_void_p]),
+Functions = dict[str, tuple[type | None, list[type]]]
+
+# They take their time, in which other threads of Python's go on.
+LONG: Functions = {
     "TF_LoadLibrary": (c_void_p, [c_char_p, c_void_p]),
-    "TF_NewBufferFromString": (c_void_p, [c_char_p, c_size_t]),
-    "TF_DeleteBuffer": (None, [c_void_p]),
-    "TF_NewSessionOptions": (c_void_p, []),
-    "TF_SetConfig": (None, [c_void_p, c_char_p, c_size_t, c_void_p]),
-    "TF_DeleteSessionOptions": (None, [c_void_p]),
-    "TF_NewGraph": (c_void_p, []),
-    "TF_DeleteGraph": (None, [c_void_p]),
-    "TF_GraphOperationByName": (c_void_p, [c_void_p, c_char_p]),
     "TF_LoadSessionFromSavedModel": (
         c_void_p,
         [c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_int, c_void_p, c_void_p, c_void_p],
@@ -130,6 +134,21 @@ FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
     ),
     "TF_CloseSession": (None, [c_void_p, c_void_p]),
     "TF_DeleteSession": (None, [c_void_p, c_void_p]),
+}
+# They are over before another thread could have its turn, and this one would have to wait for its own again.
+SHORT: Functions = {
+    "TF_NewStatus": (c_void_p, []),
+    "TF_DeleteStatus": (None, [c_void_p]),
+    "TF_GetCode": (c_int, [c_void_p]),
+    "TF_Message": (c_char_p, [c_void_p]),
+    "TF_NewBufferFromString": (c_void_p, [c_char_p, c_size_t]),
+    "TF_DeleteBuffer": (None, [c_void_p]),
+    "TF_NewSessionOptions": (c_void_p, []),
+    "TF_SetConfig": (None, [c_void_p, c_char_p, c_size_t, c_void_p]),
+    "TF_DeleteSessionOptions": (None, [c_void_p]),
+    "TF_NewGraph": (c_void_p, []),
+    "TF_DeleteGraph": (None, [c_void_p]),
+    "TF_GraphOperationByName": (c_void_p, [c_void_p, c_char_p]),
     "TF_AllocateTensor": (c_void_p, [c_int, POINTER(c_int64), c_int, c_size_t]),
     "TF_DeleteTensor": (None, [c_void_p]),
     "TF_TensorType": (c_int, [c_void_p]),
@@ -142,18 +161,30 @@ FUNCTIONS: dict[str, tuple[type | None, list[type]]] = {
 }
 
 
+class _Library:
+    """The functions, by their names."""
+
+    def __init__(self, path: Path) -> None:
+        for library, functions in ((ctypes.CDLL(str(path)), LONG), (ctypes.PyDLL(str(path)), SHORT)):
+            for name, (gives, takes) in functions.items():
+                function = getattr(library, name)
+                function.restype, function.argtypes = gives, takes
+                setattr(self, name, function)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
 @functools.cache
-def _library() -> ctypes.CDLL:
+def _library() -> _Library:
     """The library of the installed wheel, with the operations of tensorflow-text. Raises TensorFlowLibraryError."""
     try:
         framework, rest = (_only(f"libtensorflow_{part}.so.*") for part in ("framework", "cc"))
         # As `import tensorflow` leaves it. Else an operation's library has its own copy of what hashes a message's
         # fields, and ends the process, as it does not find them.
         ctypes.CDLL(str(framework), ctypes.RTLD_GLOBAL)
-        library = ctypes.CDLL(str(rest))
-        for name, (gives, takes) in FUNCTIONS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = gives, takes
+        library = _Library(rest)
     except (OSError, ValueError, AttributeError) as error:
         raise TensorFlowLibraryError(f"TensorFlow's C library cannot be used: {error}") from error
     for operations in sorted(_package("tensorflow_text").glob("python/**/_*.so")):
@@ -176,7 +207,7 @@ def _package(name: str) -> Path:
 
 
 @contextmanager
-def _checked(library: ctypes.CDLL) -> Iterator[int]:
+def _checked(library: _Library) -> Iterator[int]:
     """A status for one call, whose failure is raised."""
     status = library.TF_NewStatus()
     try:
@@ -187,7 +218,7 @@ def _checked(library: ctypes.CDLL) -> Iterator[int]:
         library.TF_DeleteStatus(status)
 
 
-def _load(library: ctypes.CDLL, folder: Path, graph: int, threads: int | None) -> int:
+def _load(library: _Library, folder: Path, graph: int, threads: int | None) -> int:
     options = library.TF_NewSessionOptions()
     config = _config(threads)
     try:
@@ -215,50 +246,54 @@ def _varint(number: int) -> bytes:
     return bytes([low]) if number < 0x80 else bytes([low | 0x80]) + _varint(number >> 7)
 
 
-def _end(library: ctypes.CDLL, session: int, graph: int, run_options: int) -> None:
-    for end in (library.TF_CloseSession, library.TF_DeleteSession):
-        with _checked(library) as status:
-            end(session, status)
-    library.TF_DeleteGraph(graph)
-    library.TF_DeleteBuffer(run_options)
+def _delete_session(library: _Library, session: int) -> None:
+    status = library.TF_NewStatus()
+    library.TF_CloseSession(session, status)
+    library.TF_DeleteSession(session, status)
+    library.TF_DeleteStatus(status)
 
 
 @contextmanager
-def _tensor(library: ctypes.CDLL, value: np.ndarray | Sequence[bytes]) -> Iterator[int]:
+def _tensor(library: _Library, value: np.ndarray | Sequence[bytes]) -> Iterator[int]:
     """A TF_Tensor that holds a copy of the value."""
     if isinstance(value, np.ndarray):
         array = np.ascontiguousarray(value, np.int32)
-        tensor = _allocated(library, INT32, value.shape, array.nbytes)
-        ctypes.memmove(library.TF_TensorData(tensor), array.ctypes.data, array.nbytes)
-        strings = range(0)
-    else:
-        tensor = _allocated(library, STRING, (len(value),), STRING_BYTES * len(value))
+        with _allocated(library, INT32, value.shape, array.nbytes) as tensor:
+            ctypes.memmove(library.TF_TensorData(tensor), array.ctypes.data, array.nbytes)
+            yield tensor
+        return
+    size = STRING_BYTES * len(value)
+    with _allocated(library, STRING, (len(value),), size) as tensor:
         first = library.TF_TensorData(tensor) or 0
-        strings = range(first, first + STRING_BYTES * len(value), STRING_BYTES)
-        for place, text in zip(strings, value, strict=True):
+        strings = range(first, first + size, STRING_BYTES)
+        for place in strings:
             library.TF_StringInit(place)
-            library.TF_StringCopy(place, text, len(text))
+        try:
+            for place, text in zip(strings, value, strict=True):
+                library.TF_StringCopy(place, text, len(text))
+            yield tensor
+        finally:
+            for place in strings:  # which the tensor's own end leaves in memory
+                library.TF_StringDealloc(place)
+
+
+@contextmanager
+def _allocated(library: _Library, kind: int, shape: tuple[int, ...], size: int) -> Iterator[int]:
+    tensor = library.TF_AllocateTensor(kind, (c_int64 * len(shape))(*shape), len(shape), size)
+    if tensor is None:
+        raise MemoryError(f"no {size:,} bytes for a tensor")
     try:
         yield tensor
     finally:
-        for place in strings:  # which the tensor's own end leaves in memory
-            library.TF_StringDealloc(place)
         library.TF_DeleteTensor(tensor)
 
 
-def _allocated(library: ctypes.CDLL, kind: int, shape: tuple[int, ...], size: int) -> int:
-    return library.TF_AllocateTensor(kind, (c_int64 * len(shape))(*shape), len(shape), size)
-
-
-def _taken(library: ctypes.CDLL, tensor: int) -> np.ndarray:
-    """A result as an array of its own; the tensor is gone."""
-    try:
-        kind = library.TF_TensorType(tensor)
-        if kind != INT32:
-            raise TensorFlowLibraryError(f"a result is of the type {kind}, and int32 is {INT32}")
-        shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
-        array = np.empty(shape, np.int32)
-        ctypes.memmove(array.ctypes.data, library.TF_TensorData(tensor), array.nbytes)
-        return array
-    finally:
-        library.TF_DeleteTensor(tensor)
+def _array(library: _Library, tensor: int) -> np.ndarray:
+    """A copy of an int32 tensor."""
+    kind = library.TF_TensorType(tensor)
+    if kind != INT32:
+        raise TensorFlowLibraryError(f"a result is of the type {kind}, and int32 is {INT32}")
+    shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
+    array = np.empty(shape, np.int32)
+    ctypes.memmove(array.ctypes.data, library.TF_TensorData(tensor), array.nbytes)
+    return array

@@ -10,7 +10,7 @@ from pipelines.encoder.execution import Execution
 from pipelines.encoder.facts import EncoderFacts
 from pipelines.encoder.flop import flop_by_length
 from pipelines.encoder.kept_encoder import keep
-from pipelines.encoder.parts import EncoderParts, Loaded
+from pipelines.encoder.parts import EncoderParts, SavedModels
 from pipelines.encoder.preprocessor_graphs import PreprocessorGraphs
 from pipelines.encoder.runtime_choice import choose_runtime
 from pipelines.encoder.saved_model import SavedEncoder, load_encoder
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 def tensorflow_parts(resolved: ResolvedSpec, execution: Execution, beside: EncoderParts | None) -> EncoderParts:
     """As `encoder_parts`."""
     gpu = prepare_tensorflow(execution.threads)
-    loaded = (beside and beside.loaded) or _loaded(resolved)
-    tokenizer = Tokenizer(loaded.graphs, resolved.max_tokens)
-    function = VectorFunction(loaded.encoder, resolved)
+    models = (beside and beside.saved_models) or _saved_models(resolved)
+    tokenizer = Tokenizer(models.graphs, resolved.max_tokens)
+    function = VectorFunction(models.encoder, resolved)
     self_check = functools.cache(lambda: function.self_check(tokenizer))
     chosen = choose_runtime(replace(execution, gpu=gpu), function, self_check)
-    facts = _facts(loaded.encoder, function, resolved.max_tokens)
+    facts = _facts(models.encoder, function, resolved.max_tokens)
     if chosen.runtime.name == OPENVINO:
-        keep(resolved, cast("OpenVinoRuntime", chosen.runtime).source, loaded.graphs, facts, self_check)
-    return EncoderParts(tokenizer, facts, chosen, loaded)
+        keep(resolved, cast("OpenVinoRuntime", chosen.runtime).source, models.graphs, facts, self_check)
+    return EncoderParts(tokenizer, facts, chosen, models)
 
 
-def _loaded(resolved: ResolvedSpec) -> Loaded:
+def _saved_models(resolved: ResolvedSpec) -> SavedModels:
     encoder = load_encoder(resolved.model_folder)
     for longest in (encoder.max_positions, encoder.fixed_length):
         check_max_tokens(resolved.spec, resolved.max_tokens, longest)
     check_layers(resolved.spec.layers, encoder.layer_count)
-    return Loaded(encoder, PreprocessorGraphs.of(resolved, encoder.module))
+    return SavedModels(encoder, PreprocessorGraphs.of(resolved, encoder.module))
 
 
 def _facts(encoder: SavedEncoder, function: VectorFunction, longest: int) -> EncoderFacts:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipelines.encoder.batching import (
-    close_groups,
+    Batch,
+    cheapest_batches,
     closed_rows,
     cut_batches,
     every_length,
@@ -18,7 +19,8 @@ from pipelines.encoder.batching import (
 )
 from pipelines.encoder.chunker import document_tokenizer
 from pipelines.encoder.execution import Execution
-from pipelines.encoder.parts import EncoderParts, encoder_parts
+from pipelines.encoder.load import encoder_parts
+from pipelines.encoder.parts import EncoderParts
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.encoder.stats import EncodeStats
 from pipelines.encoder.tokenizer import Tokenizer
@@ -168,7 +170,7 @@ class TextEncoder:
         states: list[np.ndarray] = [np.empty(0)] * (distinct if sequence else 0)
         vectors = np.empty((0 if sequence else distinct, self.dimension), dtype_of_rows(tokens, self.resolved))
         padded = flop = 0
-        for batch in cut_batches(tokens.lengths, self.ladder, self.token_budget):
+        for batch in self._batches(tokens.lengths):
             full = len(batch.rows) == full_batch_rows(batch.length, self.token_budget)
             given = (
                 _columns(array, batch.rows, batch.length) for array in (tokens.word_ids, tokens.mask, tokens.type_ids)
@@ -193,6 +195,11 @@ class TextEncoder:
         )
         return Encoded(vectors_of_texts(states if sequence else vectors, tokens, self.resolved), stats)
 
+    def _batches(self, lengths: np.ndarray) -> list[Batch]:
+        if self._vectors.closed_shapes or self.facts.fixed_length:
+            return cut_batches(lengths, self.ladder, self.token_budget)
+        return cheapest_batches(np.maximum(1, lengths), self.token_budget, CALL_TOKENS)
+
     def encode_batch(self, word_ids: np.ndarray, mask: np.ndarray, type_ids: np.ndarray) -> np.ndarray:
         """The vectors of one batch that the caller cut, int32 [b, L] each with L of the ladder: [b, dim], or
         [b, L, dim] for `sequence`, in the spec's `encoded_dtype`. For one thread at a time, as `encode_tokens`."""
@@ -209,8 +216,8 @@ class TextEncoder:
         """Rows of about one length together, so that short ones do not wait for the padding of long ones."""
         lengths = np.maximum(1, batch[1].sum(axis=1))
         vectors = np.empty((len(lengths), self.dimension), np.float32)
-        for rows in close_groups(lengths, CALL_TOKENS):
-            vectors[rows] = self._vectors(*(array[rows, : lengths[rows[0]]] for array in batch), full=False)
+        for group in cheapest_batches(lengths, self.token_budget, CALL_TOKENS):
+            vectors[group.rows] = self._vectors(*(array[group.rows, : group.length] for array in batch), full=False)
         return vectors
 
     def _closed(self, *batch: np.ndarray) -> np.ndarray:

@@ -13,7 +13,11 @@ Packed = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class TokenGraphs(Protocol):
-    """For several threads. vocabulary: ids go from 0 to one less; None where the preprocessor does not tell."""
+    """For several threads. vocabulary: ids go from 0 to one less; None where the preprocessor does not tell.
+    in_calling_thread: whether a call waits for no other thread than its own."""
+
+    @property
+    def in_calling_thread(self) -> bool: ...
 
     @property
     def vocabulary(self) -> int | None: ...

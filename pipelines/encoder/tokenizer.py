@@ -21,8 +21,7 @@ class UnencodableTextError(EncorpusError):
 class Tokenizer:
     """Turns texts into packed tokens of at most `max_tokens`. Safe to call from several threads.
 
-    special: how many special tokens a packed text has. vocabulary: ids go from 0 to one less; None where the
-    preprocessor does not tell.
+    special: how many special tokens a packed text has. vocabulary, in_calling_thread: as TokenGraphs has them.
     """
 
     def __init__(self, graphs: TokenGraphs, max_tokens: int) -> None:
@@ -31,6 +30,7 @@ class Tokenizer:
         (_, mask, _), _ = graphs.of_texts([b""], max_tokens)
         self.special = int(mask.sum())
         self.vocabulary = graphs.vocabulary
+        self.in_calling_thread = graphs.in_calling_thread
 
     def __call__(self, texts: Iterable[str], first: int = 0) -> Tokens:
         """Tokenises n texts; first: the number of the first one, for errors.

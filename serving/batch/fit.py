@@ -7,6 +7,7 @@ job alone to say: max_tokens, the chunk options, and the dtype in the shards.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pipelines.encoder.folder_digest import folder_digest
 from pipelines.encoder.spec import EncoderSpec, ResolvedSpec, resolve_spec
 from pipelines.errors import UsageError
 from pipelines.version import encorpus_version
@@ -51,7 +52,7 @@ def _resolved_here(served: ResolvedSpec, wanted: EncoderSpec) -> ResolvedSpec:
 def _differences(served: Served, resolved: ResolvedSpec, fingerprint: str) -> list[str]:
     given, asked = served.encoder.resolved.describe(), resolved.describe()
     told = [f"{name} is {given[name]}, not {asked[name]}" for name in COMPUTED if given[name] != asked[name]]
-    if resolved.fingerprint != fingerprint:
+    if resolved.fingerprint != fingerprint or not _same_preprocessor(served.encoder.resolved, resolved):
         told.insert(0, "the files of model or preprocessor are others")
     longest = served.encoder.ladder[-1]
     if resolved.max_tokens > longest:
@@ -59,3 +60,11 @@ def _differences(served: Served, resolved: ResolvedSpec, fingerprint: str) -> li
     if served.encoder.resolved.spec.encoded_dtype == "float16":
         told.append("it gives float16, and jobs start from float32")
     return told
+
+
+def _same_preprocessor(served: ResolvedSpec, resolved: ResolvedSpec) -> bool:
+    """Whether the served encoder's tokens are the job's, which may name no preprocessor where the server does."""
+    given, asked = served.preprocessor_folder, resolved.preprocessor_folder
+    if given is None or asked is None:
+        return given is asked
+    return given == asked or folder_digest(given) == folder_digest(asked)

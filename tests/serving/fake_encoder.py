@@ -19,6 +19,7 @@ class FakeTokenizer:
     max_tokens = MAX_TOKENS
     special = 2
     vocabulary: int | None = 1000
+    in_calling_thread = False
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
         distinct = list(dict.fromkeys(texts))

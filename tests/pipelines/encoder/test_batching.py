@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.encoder.batching import close_groups, closed_rows, cut_batches, full_batch_rows, length_ladder
+from pipelines.encoder.batching import cheapest_batches, closed_rows, cut_batches, full_batch_rows, length_ladder
 
 BUDGET = 512
 row_lengths = st.lists(st.integers(2, 512), max_size=400).map(lambda lengths: np.array(lengths, np.int32))
@@ -63,14 +63,34 @@ def test_row_counts_come_from_a_small_closed_set(rows, length):
     assert closed <= 1.25 * rows
 
 
-@given(row_lengths.filter(len), st.integers(0, 64))
-def test_every_row_is_in_one_group_whose_padding_costs_no_more_than_a_call(lengths, call_tokens):
-    groups = close_groups(lengths, call_tokens)
-    assert sorted(np.concatenate(groups)) == list(range(len(lengths)))
-    assert all(np.sum(lengths[rows[0]] - lengths[rows]) <= call_tokens for rows in groups)
+def cost(lengths, batches, call_tokens):
+    return sum(lengths[rows].max() * len(rows) + call_tokens for rows in batches)
+
+
+@given(row_lengths, st.integers(0, 64))
+def test_of_any_shape_batches_have_every_row_once_and_keep_the_budget(lengths, call_tokens):
+    batches = cheapest_batches(lengths, BUDGET, call_tokens)
+    assert sorted(row for batch in batches for row in batch.rows) == list(range(len(lengths)))
+    assert all(lengths[batch.rows].max() == batch.length for batch in batches)
+    assert all(len(batch.rows) == 1 or len(batch.rows) * batch.length <= BUDGET for batch in batches)
 
 
 @given(row_lengths.filter(len))
-def test_groups_come_longest_first(lengths):
-    ordered = lengths[np.concatenate(close_groups(lengths, 16))]
+def test_of_any_shape_batches_come_longest_first(lengths):
+    ordered = lengths[np.concatenate([batch.rows for batch in cheapest_batches(lengths, BUDGET, 16)])]
     assert (np.diff(ordered) <= 0).all()
+
+
+@given(st.lists(st.integers(2, 200), min_size=1, max_size=8), st.integers(0, 64))
+def test_of_any_shape_no_other_cut_of_the_sorted_rows_costs_less(given, call_tokens):
+    lengths = np.array(given)
+    order = np.argsort(-lengths)
+    places = range(1, len(lengths))
+    cuts = itertools.chain.from_iterable(itertools.combinations(places, count) for count in range(len(lengths)))
+    allowed = [
+        cut
+        for cut in (np.split(order, cuts) for cuts in cuts)
+        if all(len(rows) == 1 or len(rows) * lengths[rows].max() <= BUDGET for rows in cut)
+    ]
+    found = [batch.rows for batch in cheapest_batches(lengths, BUDGET, call_tokens)]
+    assert cost(lengths, found, call_tokens) == min(cost(lengths, cut, call_tokens) for cut in allowed)

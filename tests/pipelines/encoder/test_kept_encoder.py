@@ -1,6 +1,7 @@
 """An encoder that OpenVINO runs is kept, and loaded without TensorFlow's Python; what is not as it was is not used."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.encoder import encoder_folder, kept_encoder
-from pipelines.encoder.encoder_folder import CHECK, DESCRIPTION, MODEL, TOKENS
+from pipelines.encoder.encoder_folder import DESCRIPTION, GRAPHS, MODEL, TOKENS_DUE, VECTORS_DUE
 from pipelines.encoder.spec import EncoderSpec
 from pipelines.encoder.text_encoder import TextEncoder
 from tests.pipelines.encoder.fake_encoders import save_plain
@@ -57,7 +58,7 @@ def kept_in(cache):
 
 
 def by_tensorflow(encoder):
-    return encoder._parts.loaded is not None
+    return encoder._parts.saved_models is not None
 
 
 def test_it_is_loaded_without_tensorflow(kept, spec):
@@ -126,29 +127,82 @@ def test_a_further_output_of_it_is_kept_as_well(kept, spec):
     assert again.runtime == "openvino"
 
 
+def test_a_process_may_load_tensorflow_after_it(kept, spec):
+    """As a server does for an output that is asked for later."""
+    program = f"""
+import numpy as np
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.encoder.text_encoder import TextEncoder
+spec = EncoderSpec({spec.model!r}, pooling="mean", max_tokens=24)
+encoder = TextEncoder.load(spec, threads=1, runtime="openvino")
+first = encoder.encode(["the zip"])
+assert encoder.giving("sequence").encode(["the zip"])[0].shape[0] == 4
+reference = TextEncoder.load(spec, threads=1)
+np.testing.assert_allclose(encoder.encode(["the zip"]), first, atol=1e-6)
+np.testing.assert_allclose(reference.encode(["the zip"]), first, atol=1e-4)
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
+def test_many_processes_at_once_keep_one(cache, spec):
+    program = f"""
+from pipelines.encoder.spec import EncoderSpec
+from pipelines.encoder.text_encoder import TextEncoder
+encoder = TextEncoder.load(EncoderSpec({spec.model!r}, pooling="mean", max_tokens=24), 1, runtime="openvino")
+assert encoder.encode(["the zip"]).shape == (1, encoder.dimension)
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(kept_in(cache)) == 1
+
+
 def test_another_length_of_tokens_is_had_from_the_same_graphs(kept, spec):
     encoder = load(spec)
     shorter = TextEncoder.load(EncoderSpec(spec.model, max_tokens=6), threads=1).resolved
     assert encoder.tokenizer_for(shorter)(["read and write " * 40]).lengths.tolist() == [6]
 
 
-@pytest.mark.parametrize("file", [MODEL, "model.bin", f"{TOKENS}/saved_model.pb", CHECK, DESCRIPTION])
-def test_a_damaged_one_is_made_anew_and_it_says_so(kept, spec, caplog, file):
-    path = kept / file
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+@pytest.mark.parametrize("file", [MODEL, "model.bin", f"{GRAPHS}/saved_model.pb", VECTORS_DUE, TOKENS_DUE])
+def test_one_that_is_not_as_it_was_written_is_made_anew_and_it_says_so(kept, spec, caplog, file):
+    """One bit in the middle of what no test text may come upon."""
+    data = bytearray((kept / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (kept / file).write_bytes(data)
     assert by_tensorflow(load(spec))
-    assert "of no use, so it is removed, and TensorFlow loads the model" in caplog.text
+    assert f"of no use, so TensorFlow loads the model: not as it was written: {file}" in caplog.text
     assert not by_tensorflow(load(spec))
 
 
-@pytest.mark.parametrize("changed", ["batch1", "due1"])
-def test_one_whose_tokens_or_vectors_are_others_is_not_used(kept, spec, caplog, changed):
-    with np.load(kept / CHECK) as arrays:
-        given = dict(arrays)
-    given[changed] = given[changed] + (1 if changed == "batch1" else np.float32(1e-2))
-    np.savez(kept / CHECK, **given)
+@pytest.mark.parametrize("told", ["{", "{}"])
+def test_one_whose_description_is_damaged_is_made_anew(kept, spec, caplog, told):
+    (kept / DESCRIPTION).write_text(told)
     assert by_tensorflow(load(spec))
-    assert ("tokens" if changed == "batch1" else "vectors") + " of test texts" in caplog.text
+    assert "encoder.json is damaged" in caplog.text
+    assert not by_tensorflow(load(spec))
+
+
+@pytest.mark.parametrize(("file", "array"), [(TOKENS_DUE, "arr_0"), (TOKENS_DUE, "arr_4"), (VECTORS_DUE, "due1")])
+def test_one_whose_tokens_or_vectors_are_others_is_not_used(kept, spec, caplog, file, array):
+    with np.load(kept / file) as arrays:
+        given = dict(arrays)
+    given[array] = given[array] + (1 if file == TOKENS_DUE else np.float32(1e-2))
+    np.savez(kept / file, **given)
+    told = json.loads((kept / DESCRIPTION).read_text())
+    told["files"][file] = hashlib.sha256((kept / file).read_bytes()).hexdigest()
+    (kept / DESCRIPTION).write_text(json.dumps(told))
+    assert by_tensorflow(load(spec))
+    assert ("tokens" if file == TOKENS_DUE else "vectors") + " of test texts" in caplog.text
+
+
+def test_what_may_not_be_its_fault_does_not_remove_it(kept, spec, monkeypatch, caplog):
+    def fail(*given):
+        raise RuntimeError("no more threads")
+
+    monkeypatch.setattr(encoder_folder, "_runtime", fail)
+    assert by_tensorflow(load(spec))
+    assert "cannot be loaded, so TensorFlow loads the model: no more threads" in caplog.text
+    assert kept.is_dir()
 
 
 def test_what_cannot_be_loaded_in_a_process_of_its_own_is_not_kept(cache, spec, monkeypatch, caplog):
@@ -156,6 +210,25 @@ def test_what_cannot_be_loaded_in_a_process_of_its_own_is_not_kept(cache, spec, 
     load(spec)
     assert kept_in(cache) == []
     assert "a process that loads it ends with status -6" in caplog.text
+
+
+def test_what_has_failed_once_is_not_tried_at_each_start(cache, spec, monkeypatch):
+    monkeypatch.setattr(encoder_folder, "TRIAL", "raise SystemExit('no such operation')")
+    load(spec)
+    (failed,) = (cache / "encoders").glob("*.failed")
+    assert "no such operation" in failed.read_text()
+    monkeypatch.setattr(encoder_folder, "TRIAL", "")
+    load(spec)
+    assert kept_in(cache) == []
+
+
+def test_a_trial_does_not_import_from_the_folder_that_the_user_is_in(cache, spec, monkeypatch, tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").write_text("raise ImportError('of somebody else')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(encoder_folder, "TRIAL", "import pipelines")
+    load(spec)
+    assert len(kept_in(cache)) == 1
 
 
 def test_a_preprocessor_that_cannot_be_saved_again_is_used_and_not_kept(cache, spec, monkeypatch, caplog):
@@ -172,7 +245,7 @@ def test_without_room_nothing_is_kept(cache, spec, monkeypatch, caplog):
     monkeypatch.setattr(kept_encoder, "ROOM", 1e12)
     load(spec)
     assert kept_in(cache) == []
-    assert "free bytes it would need" in caplog.text
+    assert "free bytes, and there are" in caplog.text
 
 
 def test_nobody_waits_for_another_process_that_keeps_the_same(kept, spec, monkeypatch):
@@ -185,7 +258,7 @@ def test_nobody_waits_for_another_process_that_keeps_the_same(kept, spec, monkey
 
 def test_where_there_may_be_a_gpu_tensorflow_is_asked(kept, spec, monkeypatch, tmp_path):
     (tmp_path / "version").touch()
-    monkeypatch.setattr(kept_encoder, "NVIDIA_DRIVER", tmp_path / "version")
+    monkeypatch.setattr(kept_encoder, "GPU_DRIVERS", (tmp_path / "version",))
     monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", "0")
     assert by_tensorflow(load(spec))
     monkeypatch.setitem(os.environ, "CUDA_VISIBLE_DEVICES", "")

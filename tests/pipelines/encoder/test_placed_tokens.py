@@ -27,7 +27,7 @@ TEXTS = st.lists(st.one_of(st.sampled_from(NASTY), CHARACTERS), max_size=25).map
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def tokenizer(request, tiny_model):
     vocabulary = next((tiny_model / "preprocess" / "assets").iterdir())
-    return Tokenizer(PreprocessorGraphs(BertPreprocessor(str(vocabulary), request.param), "the tests' own"), 16)
+    return Tokenizer(PreprocessorGraphs(BertPreprocessor(str(vocabulary), request.param), 16, "the tests' own"), 16)
 
 
 def ids_of(tokenizer, text: str) -> list[int]:

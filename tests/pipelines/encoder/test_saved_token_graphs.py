@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ TEXTS = st.lists(
 @pytest.fixture(scope="module")
 def graphs(tiny_model):
     vocabulary = next((tiny_model / "preprocess" / "assets").iterdir())
-    return PreprocessorGraphs(BertPreprocessor(str(vocabulary), do_lower_case=True), "the tests' own")
+    return PreprocessorGraphs(BertPreprocessor(str(vocabulary), do_lower_case=True), 8, "the tests' own")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,21 @@ def test_uncut_ids_are_tensorflows_and_are_packed_as_by_it(graphs, saved, texts,
     for theirs, ours in zip(due, got, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(np.stack(saved.pack(*got, max_tokens)), np.stack(graphs.pack(*due, max_tokens)))
+
+
+def test_many_threads_get_each_their_own_tokens(saved):
+    """While another thread runs Python all the time."""
+    ended = threading.Event()
+    busy = threading.Thread(target=lambda: [None for _ in iter(ended.is_set, True)])
+    busy.start()
+    texts = [[f"file {number} read ".encode() * number] for number in range(1, 60)]
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            got = list(threads.map(lambda text: saved.of_texts(text, 40)[0][0].tolist(), texts * 5))
+    finally:
+        ended.set()
+        busy.join()
+    assert got == [saved.of_texts(text, 40)[0][0].tolist() for text in texts] * 5
 
 
 def test_the_size_of_the_vocabulary_is_kept(graphs, saved):
