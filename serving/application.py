@@ -43,6 +43,8 @@ def application(serving: Serving, size: PoolSize) -> Application:
         **replicas,
         max_ongoing_requests=MOST_REQUESTS,
         graceful_shutdown_timeout_s=serving.stop_seconds,
+        # There is one of ours.
+        logging_config={"enable_access_log": False},
         ray_actor_options={"num_cpus": size.cpus_per_worker, "num_gpus": size.gpus_per_worker},
     )
     return deployment.bind(serving, None if size.gpus_per_worker else size.cpus_per_worker)

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True)
 class EncoderFacts:
@@ -23,4 +21,7 @@ class EncoderFacts:
 
     def flop_of_row(self, length: int) -> float:
         """Operations of the matrix products for a row of so many tokens; 0 where the model's graph does not tell."""
-        return float(np.round(np.polyval(self.flop, length)))
+        operations = 0.0
+        for coefficient in self.flop:  # by Horner's rule, since it is asked for each batch
+            operations = operations * length + coefficient
+        return float(round(operations))
