@@ -11,15 +11,22 @@ if TYPE_CHECKING:
     from pipelines.encoder.text_encoder import TextEncoder
 
 
-def load_output_encoder(planned: Planned, output: Output, arguments: argparse.Namespace) -> "TextEncoder":
-    """Loads the encoder in job.json, from where --model and --preprocessor say that it lies now.
+def load_output_encoder(
+    planned: Planned,
+    output: Output,
+    arguments: argparse.Namespace,
+    threads: int | None = None,
+    runtime: str = "tensorflow",
+) -> "TextEncoder":
+    """Loads the encoder in job.json, from where --model and --preprocessor say that it lies now. threads, runtime: as
+    TextEncoder takes them.
 
     Raises ModelError when it cannot be used, UsageError when it is another one than the output's.
     """
     from pipelines.encoder.text_encoder import TextEncoder
 
     spec = output_spec(planned, arguments)
-    encoder = TextEncoder.load(spec, storage_options=output.storage.options)
+    encoder = TextEncoder.load(spec, threads, output.storage.options, runtime)
     refuse_other_encoder(planned, output, encoder.fingerprint)
     return encoder
 

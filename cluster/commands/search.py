@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     output = Output(arguments.output, storage_of(arguments))
     planned = load_planned(output)
     refuse_sequence(planned, output)
-    encoder = load_output_encoder(planned, output, arguments)
+    # As a job's workers are wont to load it here, since this machine then keeps it ready.
+    encoder = load_output_encoder(planned, output, arguments, threads=1, runtime="auto")
     query = np.asarray(encoder.encode([arguments.query]))[0]
     hits = search(output, query, encoder.fingerprint, arguments.top)
     for hit in hits:
