@@ -83,8 +83,9 @@ def summary_lines(summary: Summary, storage_options: Collection[str] = ()) -> It
         if progress.rows_per_second:
             a_second = stats.flop / max(stats.seconds, 1e-9) / 1e9
             operations = f", {a_second:,.0f} GFLOP/s a worker" if stats.flop else ""
+            by = f" by {' and '.join(stats.runtimes)}" if stats.runtimes else ""
             yield (
-                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations};"
+                f"  {progress.rows_per_second:,.0f} rows/s, {progress.tokens_per_second:,.0f} tokens/s{operations}{by};"
                 f" padding {stats.padding:.1%}, {stats.texts - stats.distinct:,} duplicates encoded once"
             )
         if summary.encoders_idle is not None:

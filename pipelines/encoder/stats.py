@@ -8,7 +8,8 @@ class EncodeStats:
     """texts: rows given. distinct: rows encoded. tokens: in the rows encoded, special ones included.
 
     padded_tokens: encoded positions, padding included. flop: floating-point operations of the matrix products over
-    those positions, 0 where the model's graph does not tell. seconds: spent in the encoder.
+    those positions, 0 where the model's graph does not tell. seconds: spent in the encoder. runtimes: what ran it, each
+    named once.
     """
 
     texts: int = 0
@@ -17,6 +18,7 @@ class EncodeStats:
     padded_tokens: int = 0
     flop: float = 0.0
     seconds: float = 0.0
+    runtimes: tuple[str, ...] = ()
 
     def __add__(self, other: "EncodeStats") -> "EncodeStats":
         return EncodeStats(
@@ -26,6 +28,7 @@ class EncodeStats:
             self.padded_tokens + other.padded_tokens,
             self.flop + other.flop,
             self.seconds + other.seconds,
+            tuple(sorted({*self.runtimes, *other.runtimes})),
         )
 
     @property

@@ -192,6 +192,7 @@ class TextEncoder:
             padded_tokens=padded,
             flop=flop,
             seconds=time.perf_counter() - start,
+            runtimes=(self.runtime,),
         )
         return Encoded(vectors_of_texts(states if sequence else vectors, tokens, self.resolved), stats)
 

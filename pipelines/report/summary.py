@@ -112,6 +112,8 @@ def _key_figures(report: RunReport) -> Iterator[Figure]:
     yield Figure("tokens/s", rate(report.tokens_per_second or report.tokens / seconds), loading)
     if stats.flop and stats.seconds:
         yield Figure("GFLOP/s", f"{stats.flop / stats.seconds / 1e9:,.0f}", "of a worker, while it encodes")
+    if stats.runtimes:
+        yield Figure("runtime", " and ".join(stats.runtimes))
     yield Figure("padding", share(stats.padding, 1), "of the encoded positions")
     yield Figure("duplicates", f"{stats.texts - stats.distinct:,}", "encoded once with their likes")
     yield Figure("written", size(report.bytes), _a_row(report, report.bytes, "bytes "))

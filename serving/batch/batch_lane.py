@@ -79,6 +79,7 @@ class BatchLaneEncoder:
             padded_tokens=sum(length * count for length, count in cost.rows.items()),
             flop=sum(self._served.encoder.flop_of_row(length) * count for length, count in cost.rows.items()),
             seconds=cost.seconds,
+            runtimes=(self._served.encoder.runtime,),
         )
         return Encoded(vectors_of_texts(rows, tokens, self.resolved), stats)
 

@@ -42,6 +42,16 @@ def test_the_first_shard_is_told_within_the_time_of_the_run():
     assert next(summary_lines(DONE)) == "embedded 1,000 rows in 2 min 16 s, first shard after 2 min 08 s"
 
 
+def test_the_rates_name_what_ran_the_encoders():
+    stats = sum(
+        (EncodeStats(seconds=1.0, flop=9e9, runtimes=(name,)) for name in ("tensorflow", "openvino")), EncodeStats()
+    )
+    progress = replace(PROGRESS, rows_per_second=50.0, tokens_per_second=2000.0)
+    assert "2,000 tokens/s, 9 GFLOP/s a worker by openvino and tensorflow; padding" in "".join(
+        summary_lines(replace(DONE, stats=stats, progress=progress))
+    )
+
+
 def reject_lines(rejects: int, reasons: dict[str, int], earlier: int | None = None) -> list[str]:
     """What is told of the rejects of a run, in an output with those of earlier ones; None where it is unfinished."""
     return [line for line in summary_lines(rejecting(rejects, reasons, earlier)) if "reject" in line or "×" in line]

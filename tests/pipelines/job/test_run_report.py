@@ -45,6 +45,7 @@ def test_the_report_measured_what_the_workers_did(job, page):
     assert f"{summary.stats.texts - summary.stats.distinct:,}<small>encoded once" in said
     assert "rows by their tokens: half the rows up to" in said
     assert "1 worker × wall time" in said
+    assert "<dt>runtime</dt><dd>tensorflow<" in said
     assert said.count('<td class="unit">') == 5
 
 
