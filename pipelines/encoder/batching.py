@@ -3,7 +3,7 @@
 Where each further shape costs, shapes come from a closed set: a batch's length is a rung of a fixed ladder and its
 row count follows from the rung, so the encoder sees at most one full shape a rung. Rows that do not fill a batch of
 their own rung ride in the last batch of the rung above, which costs some padding there and no further shape. Where
-shapes cost nothing, a batch is as long as its longest row, and is cut where that makes the least padding.
+shapes cost nothing, a batch is as long as its longest row, and rows are cut where padding and calls cost least.
 """
 
 from dataclasses import dataclass

@@ -10,8 +10,10 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +25,9 @@ from pipelines.encoder.facts import EncoderFacts
 from pipelines.encoder.kept_calibration import calibration_key, kept_calibration, package_version
 from pipelines.encoder.parts import EncoderParts
 from pipelines.encoder.self_check import SelfCheck
-from pipelines.encoder.spec import ResolvedSpec
+from pipelines.encoder.spec import ResolvedSpec, resolve_spec
 from pipelines.errors import first_line
+from pipelines.local_files import write_atomic
 from pipelines.whole_folder import whole_folder
 
 if TYPE_CHECKING:
@@ -80,6 +83,9 @@ def keep(
     def fill(partial: Path) -> None:
         fill_folder(partial, resolved, source, graphs, facts, check())
         try_folder(partial)
+        # TensorFlow may have read other files than those whose digest the fingerprint has.
+        if _fingerprint_now(resolved) != resolved.fingerprint:
+            raise OSError("the model has changed since the job was planned")
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -91,12 +97,12 @@ def keep(
                 whole_folder(folder, folder.name, fill)
     except BlockingIOError:
         return
-    except OSError as error:
-        log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, first_line(error))
-    except Exception as error:  # a preprocessor may not be such that TensorFlow saves it again
+    except FolderError as error:
         log.warning("%s: the encoder cannot be kept for a faster start: %s", folder, first_line(error))
         with suppress(OSError):
-            _failed(folder).write_text(f"{first_line(error)}\n", encoding="utf-8")
+            write_atomic(_failed(folder), f"{first_line(error)}\n".encode())
+    except Exception as error:  # of a disk, of a machine with too much to do, and of what the libraries say of such
+        log.warning("%s: the encoder is not kept this time for a faster start: %s", folder, first_line(error))
 
 
 @contextmanager
@@ -133,8 +139,15 @@ def _settled(resolved: ResolvedSpec, execution: Execution) -> tuple[str, int] | 
 
 def _folder(resolved: ResolvedSpec) -> Path:
     """Where the encoder of this fingerprint is kept, for this machine and these versions, there or not."""
-    told = [calibration_key(resolved.fingerprint, None), package_version("tensorflow-text"), _code()]
+    versions = [package_version(package) for package in ("tensorflow-text", "ray", "pyarrow")]
+    told = [calibration_key(resolved.fingerprint, None), *versions, sys.version, sys.prefix, _code()]
     return cache_folder() / "encoders" / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def _fingerprint_now(resolved: ResolvedSpec) -> str:
+    preprocessor = str(resolved.preprocessor_folder) if resolved.preprocessor_folder else None
+    spec = replace(resolved.spec, model=str(resolved.model_folder), preprocessor=preprocessor)
+    return resolve_spec(spec).fingerprint
 
 
 def _code() -> str:

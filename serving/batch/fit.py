@@ -67,4 +67,7 @@ def _same_preprocessor(served: ResolvedSpec, resolved: ResolvedSpec) -> bool:
     given, asked = served.preprocessor_folder, resolved.preprocessor_folder
     if given is None or asked is None:
         return given is asked
-    return given == asked or folder_digest(given) == folder_digest(asked)
+    try:
+        return given == asked or folder_digest(given) == folder_digest(asked)
+    except OSError:  # of a folder that is gone by now
+        return False

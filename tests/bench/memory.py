@@ -33,8 +33,7 @@ def main() -> None:
 
 
 def peak(texts: list[str]) -> tuple[int, int]:
-    """The most bytes that the job's processes held together (proportional set size), and that one worker held, with
-    what it shares (resident set size)."""
+    """The most bytes that the job's processes held together, and that one worker held (proportional set sizes)."""
     corpus = bench.FOLDER / "memory.parquet"
     pq.write_table(pa.table({"text": texts}), corpus, row_group_size=10_000)
     process = subprocess.Popen(bench.embed_command(corpus), stderr=subprocess.DEVNULL)
@@ -56,7 +55,7 @@ def held(driver: psutil.Process) -> tuple[int, int]:
                 memory = process.memory_full_info()
                 total += memory.pss
                 if WORKER in " ".join(process.cmdline()):
-                    worker = max(worker, memory.rss)
+                    worker = max(worker, memory.pss)
     return total, worker
 
 

@@ -44,6 +44,7 @@ def both(encoder: TextEncoder, texts: list[str]) -> tuple[np.ndarray, np.ndarray
     """Our unit vectors of the texts, and theirs."""
     theirs = peer("sentence-transformers, torch", "venv", "torch", "float32", write_texts("quality", texts))
     with all_of([theirs], LOG):
+        theirs.work()
         theirs.end()
     return np.asarray(encoder.encode(texts)), vectors_of(theirs)
 

@@ -26,7 +26,7 @@ def spec(tiny_model):
 
 
 @pytest.fixture(scope="module")
-def first_cache(spec, tmp_path_factory):
+def first_cache(no_gpu, spec, tmp_path_factory):
     """A cache folder in which an encoder was kept."""
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
@@ -39,6 +39,14 @@ def first_cache(spec, tmp_path_factory):
 def untried(monkeypatch):
     """Trials take seconds; the first encoder of this module has had its own."""
     monkeypatch.setattr(encoder_folder, "TRIAL", "")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_gpu():
+    """Nor in the processes that a test starts, whatever this machine has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+        yield
 
 
 @pytest.fixture
@@ -174,7 +182,7 @@ def test_one_that_is_not_as_it_was_written_is_made_anew_and_it_says_so(kept, spe
     assert not by_tensorflow(load(spec))
 
 
-@pytest.mark.parametrize("told", ["{", "{}"])
+@pytest.mark.parametrize("told", ["{", "{}", '{"files": {}, "facts": {"flop": [], "other": 1}}'])
 def test_one_whose_description_is_damaged_is_made_anew(kept, spec, caplog, told):
     (kept / DESCRIPTION).write_text(told)
     assert by_tensorflow(load(spec))
@@ -231,6 +239,14 @@ def test_a_trial_does_not_import_from_the_folder_that_the_user_is_in(cache, spec
     assert len(kept_in(cache)) == 1
 
 
+def test_a_model_that_changes_while_it_is_loaded_is_not_kept(cache, spec, monkeypatch, caplog):
+    monkeypatch.setattr(kept_encoder, "_fingerprint_now", lambda resolved: "0" * 64)
+    load(spec)
+    assert kept_in(cache) == []
+    assert "not kept this time for a faster start: the model has changed" in caplog.text
+    assert not list((cache / "encoders").glob("*.failed"))
+
+
 def test_a_preprocessor_that_cannot_be_saved_again_is_used_and_not_kept(cache, spec, monkeypatch, caplog):
     def fail(*given):
         raise ValueError("untracked resource")
@@ -238,7 +254,7 @@ def test_a_preprocessor_that_cannot_be_saved_again_is_used_and_not_kept(cache, s
     monkeypatch.setattr("pipelines.encoder.preprocessor_graphs.PreprocessorGraphs.save", fail)
     assert len(load(spec).encode(TEXTS)) == len(TEXTS)
     assert kept_in(cache) == []
-    assert "cannot be kept for a faster start: untracked resource" in caplog.text
+    assert "TensorFlow cannot save its preprocessor again: untracked resource" in caplog.text
 
 
 def test_without_room_nothing_is_kept(cache, spec, monkeypatch, caplog):
